@@ -1,0 +1,37 @@
+"""A small inference engine for Llama models whose every intermediate can be seen.
+
+Reading order: `model.py` (the forward pass), `cache.py` (what it keeps), `generate.py` (the loop around it),
+`trace.py` (how a pass is recorded), `cost.py` (what it multiplies and reads).
+"""
+
+from kvengine.cache import KVCache
+from kvengine.config import Config
+from kvengine.errors import CheckpointError, ContextLengthError, KVEngineError, PromptError
+from kvengine.generate import Step, generate, greedy, sampler
+from kvengine.model import Tap, Transformer
+from kvengine.tokenizer import END_OF_TEXT, Tokenizer
+from kvengine.trace import Trace, trace
+from kvengine.weights import ModelCard, available_models, load_model, load_tokenizer
+
+__all__ = [
+    "END_OF_TEXT",
+    "CheckpointError",
+    "Config",
+    "ContextLengthError",
+    "KVCache",
+    "KVEngineError",
+    "ModelCard",
+    "PromptError",
+    "Step",
+    "Tap",
+    "Tokenizer",
+    "Trace",
+    "Transformer",
+    "available_models",
+    "generate",
+    "greedy",
+    "load_model",
+    "load_tokenizer",
+    "sampler",
+    "trace",
+]

@@ -1,0 +1,25 @@
+"""Everything that the engine refuses, as a small tree.
+
+KVEngineError
+├── CheckpointError      a model directory that cannot be read, or holds another architecture
+├── ContextLengthError   more tokens than the model, or the cache, has room for
+└── PromptError          a prompt or a setting that no model can run
+
+Each message is a sentence for the person who gave the input: the fact, then the remedy.
+"""
+
+
+class KVEngineError(Exception):
+    """Base of all errors that the engine raises on purpose."""
+
+
+class CheckpointError(KVEngineError):
+    """A model directory that cannot be read, or that holds another architecture."""
+
+
+class ContextLengthError(KVEngineError):
+    """More tokens than the model, or the cache, has room for."""
+
+
+class PromptError(KVEngineError):
+    """A prompt or a sampling setting that no model can run."""

@@ -1,0 +1,180 @@
+"""The forward pass of a Llama-architecture transformer, top to bottom.
+
+RMSNorm, rotary positions (rotate-half), grouped-query attention, SwiGLU, tied embeddings. There is one
+pass: prefill, decode, naive generation and every picture of the explainer run through
+`Transformer.__call__`. What differs is whether a cache is passed in, and whether a tap listens.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kvengine.cache import KVCache
+from kvengine.config import Config
+from kvengine.errors import ContextLengthError, PromptError
+
+
+class Tap(Protocol):
+    """Stands on the line that computes a tensor: gets its name and value, returns the value to go on with.
+
+    A recording tap returns what it got. An experiment returns something else.
+    """
+
+    def __call__(self, name: str, tensor: Tensor, /) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """The weights of one layer; a matrix maps its second axis to its first, as in `F.linear`."""
+
+    attn_norm: Tensor  # [d_model]
+    wq: Tensor  # [n_heads * head_dim, d_model]
+    wk: Tensor  # [n_kv_heads * head_dim, d_model]
+    wv: Tensor  # [n_kv_heads * head_dim, d_model]
+    wo: Tensor  # [d_model, n_heads * head_dim]
+    ffn_norm: Tensor  # [d_model]
+    w_gate: Tensor  # [d_ffn, d_model]
+    w_up: Tensor  # [d_ffn, d_model]
+    w_down: Tensor  # [d_model, d_ffn]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """All weights of a model. `embed` is read twice: to embed tokens, and as the readout."""
+
+    embed: Tensor  # [vocab_size, d_model]
+    layers: tuple[LayerWeights, ...]
+    norm: Tensor  # [d_model]
+
+
+class Transformer:
+    """A model that can be shared by any number of threads: a pass changes nothing but the cache it is given."""
+
+    def __init__(self, config: Config, weights: Weights) -> None:
+        self.config = config
+        self.weights = weights
+        self.device, self.dtype = weights.embed.device, weights.embed.dtype
+        # Angles in float32 whatever the model's precision is, as the reference implementation takes them.
+        pair = torch.arange(0, config.head_dim, 2, device=self.device).float() / config.head_dim
+        angle = torch.outer(
+            torch.arange(config.max_seq_len, device=self.device).float(), config.rope_theta**-pair
+        )
+        self.cos = torch.cat([angle, angle], dim=-1).cos().to(self.dtype)  # [max_seq_len, head_dim]
+        # The sign of rotate-half is kept in the table, so that turning a row is two products and a sum.
+        self.sin = torch.cat([-angle.sin(), angle.sin()], dim=-1).to(self.dtype)  # [max_seq_len, head_dim]
+
+    def __call__(
+        self,
+        token_ids: Int[Tensor, "batch q_len"],
+        cache: KVCache | None = None,
+        tap: Tap | None = None,
+        *,
+        last_only: bool = False,
+    ) -> Float[Tensor, "batch rows vocab_size"]:
+        """Run the tokens behind those in `cache`, store their keys and values there, return their logits.
+
+        Without a cache the tokens stand at positions 0, 1, …; with one, behind its `length` rows.
+        `last_only` reads out the last row alone (rows = 1), all that the next token needs; otherwise
+        rows = q_len. With a tap, attention is written out so that its scores exist; without one it may
+        take torch's fused kernel.
+
+        Raises `ContextLengthError` past `config.max_seq_len`, `PromptError` for no tokens at all.
+        """
+        cfg = self.config
+        batch, q_len = token_ids.shape
+        start = 0 if cache is None else cache.length
+        end = start + q_len
+        if q_len == 0:
+            raise PromptError("There is no token to run; a prompt needs at least one.")
+        if end > cfg.max_seq_len:
+            raise ContextLengthError(
+                f"The model was trained on {cfg.max_seq_len} positions, and the text would reach {end}; "
+                "shorten it."
+            )
+        cos, sin = self.cos[start:end], self.sin[start:end]  # [q_len, head_dim]
+
+        x = F.embedding(token_ids, self.weights.embed)  # [batch, q_len, d_model]
+        x = x if tap is None else tap("embed", x)
+        for i, w in enumerate(self.weights.layers):
+            at = _untapped if tap is None else _layer_tap(tap, i)
+
+            h = at("attn_norm", F.rms_norm(x, (cfg.d_model,), w.attn_norm, cfg.norm_eps))
+            q = at("attn.q", _split_heads(F.linear(h, w.wq), cfg.n_heads))  # [batch, n_heads, q_len, head_dim]
+            k = at("attn.k", _split_heads(F.linear(h, w.wk), cfg.n_kv_heads))  # [batch, n_kv_heads, q_len, head_dim]
+            v = at("attn.v", _split_heads(F.linear(h, w.wv), cfg.n_kv_heads))  # [batch, n_kv_heads, q_len, head_dim]
+            q = at("attn.q_rot", _rotate(q, cos, sin))
+            k = at("attn.k_rot", _rotate(k, cos, sin))
+            k_all, v_all = (k, v) if cache is None else cache.update(i, k, v)
+            k_all = at("attn.k_all", k_all)  # [batch, n_kv_heads, end, head_dim]
+            v_all = at("attn.v_all", v_all)  # [batch, n_kv_heads, end, head_dim]
+            if tap is None:
+                z = _fused_attention(q, k_all, v_all, start)
+            else:
+                # A KV head's keys serve group_size neighbouring query heads.
+                keys = k_all.repeat_interleave(cfg.group_size, dim=1)  # [batch, n_heads, end, head_dim]
+                values = v_all.repeat_interleave(cfg.group_size, dim=1)  # [batch, n_heads, end, head_dim]
+                scores = at("attn.scores", q @ keys.mT / math.sqrt(cfg.head_dim))  # [batch, n_heads, q_len, end]
+                masked = at("attn.masked", scores.masked_fill(_future(start, end, self.device), -math.inf))
+                weights = at("attn.weights", masked.softmax(dim=-1))  # [batch, n_heads, q_len, end]
+                z = weights @ values
+            z = at("attn.z", z)  # [batch, n_heads, q_len, head_dim]
+            out = at("attn.out", F.linear(z.transpose(1, 2).flatten(2), w.wo))  # [batch, q_len, d_model]
+            x = at("resid_mid", x + out)
+
+            h = at("ffn_norm", F.rms_norm(x, (cfg.d_model,), w.ffn_norm, cfg.norm_eps))
+            gate = at("ffn.gate", F.linear(h, w.w_gate))  # [batch, q_len, d_ffn]
+            up = at("ffn.up", F.linear(h, w.w_up))  # [batch, q_len, d_ffn]
+            hidden = at("ffn.hidden", F.silu(gate) * up)  # [batch, q_len, d_ffn]
+            ffn_out = at("ffn.out", F.linear(hidden, w.w_down))  # [batch, q_len, d_model]
+            x = at("resid_post", x + ffn_out)
+        if cache is not None:
+            cache.advance(q_len)
+
+        if last_only:
+            x = x[:, -1:]
+        x = F.rms_norm(x, (cfg.d_model,), self.weights.norm, cfg.norm_eps)
+        x = x if tap is None else tap("norm", x)  # [batch, rows, d_model]
+        logits = F.linear(x, self.weights.embed)  # [batch, rows, vocab_size]
+        return logits if tap is None else tap("logits", logits)
+
+
+def _untapped(name: str, tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _layer_tap(tap: Tap, layer: int) -> Tap:
+    return lambda name, tensor: tap(f"layers.{layer}.{name}", tensor)
+
+
+def _split_heads(x: Tensor, n_heads: int) -> Tensor:
+    return x.unflatten(-1, (n_heads, -1)).transpose(1, 2)  # [batch, n_heads, q_len, head_dim]
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn each pair (i, i + head_dim / 2) of a row by its position's angle (RoFormer, arXiv 2104.09864)."""
+    swapped = torch.cat([x[..., x.shape[-1] // 2 :], x[..., : x.shape[-1] // 2]], dim=-1)
+    return x * cos + swapped * sin  # `sin` carries the minus of the first half
+
+
+def _future(start: int, end: int, device: torch.device) -> Tensor:
+    """True where a query, at a position from `start`, must not look: at every later key. [q_len, end]"""
+    position = torch.arange(end, device=device)
+    return position[start:, None] < position
+
+
+def _fused_attention(q: Tensor, k_all: Tensor, v_all: Tensor, start: int) -> Tensor:
+    """The same attention in one kernel, scores never written down. Shapes as in the pass."""
+    q_len, end = q.shape[2], k_all.shape[2]
+    if q_len == 1:  # one query sees the whole history: no mask, and its group can stand as rows of one head
+        grouped = q.view(q.shape[0], k_all.shape[1], -1, q.shape[3])  # [batch, n_kv_heads, group_size, head_dim]
+        return F.scaled_dot_product_attention(grouped, k_all, v_all).view(q.shape)
+    grouped_query = q.shape[1] != k_all.shape[1]
+    if start == 0:
+        return F.scaled_dot_product_attention(q, k_all, v_all, is_causal=True, enable_gqa=grouped_query)
+    visible = ~_future(start, end, q.device)
+    return F.scaled_dot_product_attention(q, k_all, v_all, attn_mask=visible, enable_gqa=grouped_query)

@@ -1,0 +1,145 @@
+"""The models that ship, and any other Llama model in a Hugging Face directory."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from kvengine.config import Config
+from kvengine.errors import CheckpointError
+from kvengine.model import LayerWeights, Transformer, Weights
+from kvengine.tokenizer import Tokenizer
+
+#: Where a model's name is looked up. KVENGINE_CHECKPOINTS names another directory of models.
+CHECKPOINTS = Path(os.environ.get("KVENGINE_CHECKPOINTS", Path(__file__).parent / "checkpoints"))
+
+_LAYER_TENSORS = {
+    "attn_norm": "input_layernorm",
+    "wq": "self_attn.q_proj",
+    "wk": "self_attn.k_proj",
+    "wv": "self_attn.v_proj",
+    "wo": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm",
+    "w_gate": "mlp.gate_proj",
+    "w_up": "mlp.up_proj",
+    "w_down": "mlp.down_proj",
+}
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model that can be loaded by name. `validation_loss` is in nats per held-out token."""
+
+    name: str
+    config: Config
+    parameters: int
+    validation_loss: float
+
+
+def available_models(root: Path | None = None) -> tuple[ModelCard, ...]:
+    """The models below `root` whose description can be read, in the order of their names.
+
+    A directory with a broken description is left out here; loading it by name says what is wrong with it.
+    """
+    cards = []
+    for directory in sorted(p for p in (root or CHECKPOINTS).iterdir() if p.is_dir()):
+        try:
+            config = Config.from_hf(directory / "config.json")
+            card = json.loads((directory / "card.json").read_text(encoding="utf-8"))
+            cards.append(
+                ModelCard(directory.name, config, card["parameters"], card["validation"]["nats_per_token"])
+            )
+        except (CheckpointError, OSError, ValueError, KeyError):
+            continue
+    return tuple(cards)
+
+
+def load_model(
+    name_or_dir: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> Transformer:
+    """Read `config.json` and `model.safetensors` of a shipped model, or of any directory.
+
+    Raises `CheckpointError` when a file is missing, truncated, or holds another architecture.
+    """
+    directory = _find(name_or_dir)
+    config = Config.from_hf(directory / "config.json")
+    file = directory / "model.safetensors"
+    if not file.is_file():
+        raise CheckpointError(f"{directory.name} has no model.safetensors; copy the model's complete directory.")
+    try:
+        with safe_open(file, framework="pt") as stored:
+            names = set(stored.keys())
+
+            def read(name: str, *shape: int) -> Tensor:
+                if name not in names:
+                    raise CheckpointError(f"{directory.name}/model.safetensors lacks the tensor {name}.")
+                tensor: Tensor = stored.get_tensor(name)
+                if tensor.shape != shape:
+                    raise CheckpointError(
+                        f"{directory.name}: {name} has shape {list(tensor.shape)}, "
+                        f"but config.json asks for {list(shape)}."
+                    )
+                return tensor.to(device=device, dtype=dtype)
+
+            weights = _read_weights(config, read)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{directory.name}/model.safetensors is damaged or cut short ({error}); copy it again."
+        ) from None
+    return Transformer(config, weights)
+
+
+def load_tokenizer(name_or_dir: str | Path) -> Tokenizer:
+    """The model's `tokenizer.json`, or the one that all shipped models share, beside their directories.
+
+    Raises `CheckpointError` when there is none, or it cannot be read.
+    """
+    directory = _find(name_or_dir)
+    own = directory / "tokenizer.json"
+    return Tokenizer(own if own.is_file() else directory.parent / "tokenizer.json")
+
+
+def _find(name_or_dir: str | Path) -> Path:
+    shipped = CHECKPOINTS / name_or_dir
+    directory = shipped if shipped.is_dir() else Path(name_or_dir)
+    if not directory.is_dir():
+        raise CheckpointError(
+            f"There is no model {str(name_or_dir)!r}; the ones at hand are "
+            + ", ".join(card.name for card in available_models())
+            + "."
+        )
+    return directory
+
+
+def _read_weights(cfg: Config, read: Callable[..., Tensor]) -> Weights:
+    """`read(name, *shape)` gives one tensor, its shape checked."""
+    q_width, kv_width = cfg.n_heads * cfg.head_dim, cfg.n_kv_heads * cfg.head_dim
+    shapes = {
+        "attn_norm": (cfg.d_model,),
+        "wq": (q_width, cfg.d_model),
+        "wk": (kv_width, cfg.d_model),
+        "wv": (kv_width, cfg.d_model),
+        "wo": (cfg.d_model, q_width),
+        "ffn_norm": (cfg.d_model,),
+        "w_gate": (cfg.d_ffn, cfg.d_model),
+        "w_up": (cfg.d_ffn, cfg.d_model),
+        "w_down": (cfg.d_model, cfg.d_ffn),
+    }
+    return Weights(
+        embed=read("model.embed_tokens.weight", cfg.vocab_size, cfg.d_model),
+        layers=tuple(
+            LayerWeights(
+                **{
+                    ours: read(f"model.layers.{i}.{_LAYER_TENSORS[ours]}.weight", *shape)
+                    for ours, shape in shapes.items()
+                }
+            )
+            for i in range(cfg.n_layers)
+        ),
+        norm=read("model.norm.weight", cfg.d_model),
+    )
