@@ -33,9 +33,7 @@ class LayerWeights:
     """The weights of one layer; a matrix maps its second axis to its first, as in `F.linear`."""
 
     attn_norm: Tensor  # [d_model]
-    wq: Tensor  # [n_heads * head_dim, d_model]
-    wk: Tensor  # [n_kv_heads * head_dim, d_model]
-    wv: Tensor  # [n_kv_heads * head_dim, d_model]
+    wqkv: Tensor  # [(n_heads + 2 * n_kv_heads) * head_dim, d_model]: wq, wk and wv, one matrix product instead of three
     wo: Tensor  # [d_model, n_heads * head_dim]
     ffn_norm: Tensor  # [d_model]
     w_gate: Tensor  # [d_ffn, d_model]
@@ -104,9 +102,11 @@ class Transformer:
             at = _untapped if tap is None else _layer_tap(tap, i)
 
             h = at("attn_norm", F.rms_norm(x, (cfg.d_model,), w.attn_norm, cfg.norm_eps))
-            q = at("attn.q", _split_heads(F.linear(h, w.wq), cfg.n_heads))  # [batch, n_heads, q_len, head_dim]
-            k = at("attn.k", _split_heads(F.linear(h, w.wk), cfg.n_kv_heads))  # [batch, n_kv_heads, q_len, head_dim]
-            v = at("attn.v", _split_heads(F.linear(h, w.wv), cfg.n_kv_heads))  # [batch, n_kv_heads, q_len, head_dim]
+            qkv = F.linear(h, w.wqkv).view(batch, q_len, -1, cfg.head_dim).transpose(1, 2)
+            q, k, v = qkv.split([cfg.n_heads, cfg.n_kv_heads, cfg.n_kv_heads], dim=1)
+            q = at("attn.q", q)  # [batch, n_heads, q_len, head_dim]
+            k = at("attn.k", k)  # [batch, n_kv_heads, q_len, head_dim]
+            v = at("attn.v", v)  # [batch, n_kv_heads, q_len, head_dim]
             q = at("attn.q_rot", _rotate(q, cos, sin))
             k = at("attn.k_rot", _rotate(k, cos, sin))
             k_all, v_all = (k, v) if cache is None else cache.update(i, k, v)
@@ -151,14 +151,10 @@ def _layer_tap(tap: Tap, layer: int) -> Tap:
     return lambda name, tensor: tap(f"layers.{layer}.{name}", tensor)
 
 
-def _split_heads(x: Tensor, n_heads: int) -> Tensor:
-    return x.unflatten(-1, (n_heads, -1)).transpose(1, 2)  # [batch, n_heads, q_len, head_dim]
-
-
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn each pair (i, i + head_dim / 2) of a row by its position's angle (RoFormer, arXiv 2104.09864)."""
-    swapped = torch.cat([x[..., x.shape[-1] // 2 :], x[..., : x.shape[-1] // 2]], dim=-1)
-    return x * cos + swapped * sin  # `sin` carries the minus of the first half
+    swapped = x.roll(x.shape[-1] // 2, dims=-1)
+    return torch.addcmul(x * cos, swapped, sin)  # `sin` carries the minus of the first half
 
 
 def _future(start: int, end: int, device: torch.device) -> Tensor:

@@ -18,19 +18,6 @@ from kvengine.tokenizer import Tokenizer
 #: Where a model's name is looked up. KVENGINE_CHECKPOINTS names another directory of models.
 CHECKPOINTS = Path(os.environ.get("KVENGINE_CHECKPOINTS", Path(__file__).parent / "checkpoints"))
 
-_LAYER_TENSORS = {
-    "attn_norm": "input_layernorm",
-    "wq": "self_attn.q_proj",
-    "wk": "self_attn.k_proj",
-    "wv": "self_attn.v_proj",
-    "wo": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "w_gate": "mlp.gate_proj",
-    "w_up": "mlp.up_proj",
-    "w_down": "mlp.down_proj",
-}
-
-
 @dataclass(frozen=True)
 class ModelCard:
     """A model that can be loaded by name. `validation_loss` is in nats per held-out token."""
@@ -117,29 +104,29 @@ def _find(name_or_dir: str | Path) -> Path:
 
 
 def _read_weights(cfg: Config, read: Callable[..., Tensor]) -> Weights:
-    """`read(name, *shape)` gives one tensor, its shape checked."""
+    """`read(name, *shape)` gives one tensor, its shape checked. The names are Hugging Face's."""
     q_width, kv_width = cfg.n_heads * cfg.head_dim, cfg.n_kv_heads * cfg.head_dim
-    shapes = {
-        "attn_norm": (cfg.d_model,),
-        "wq": (q_width, cfg.d_model),
-        "wk": (kv_width, cfg.d_model),
-        "wv": (kv_width, cfg.d_model),
-        "wo": (cfg.d_model, q_width),
-        "ffn_norm": (cfg.d_model,),
-        "w_gate": (cfg.d_ffn, cfg.d_model),
-        "w_up": (cfg.d_ffn, cfg.d_model),
-        "w_down": (cfg.d_model, cfg.d_ffn),
-    }
+
+    def read_layer(i: int) -> LayerWeights:
+        layer = f"model.layers.{i}."
+        return LayerWeights(
+            attn_norm=read(layer + "input_layernorm.weight", cfg.d_model),
+            wqkv=torch.cat(
+                [
+                    read(layer + "self_attn.q_proj.weight", q_width, cfg.d_model),
+                    read(layer + "self_attn.k_proj.weight", kv_width, cfg.d_model),
+                    read(layer + "self_attn.v_proj.weight", kv_width, cfg.d_model),
+                ]
+            ),
+            wo=read(layer + "self_attn.o_proj.weight", cfg.d_model, q_width),
+            ffn_norm=read(layer + "post_attention_layernorm.weight", cfg.d_model),
+            w_gate=read(layer + "mlp.gate_proj.weight", cfg.d_ffn, cfg.d_model),
+            w_up=read(layer + "mlp.up_proj.weight", cfg.d_ffn, cfg.d_model),
+            w_down=read(layer + "mlp.down_proj.weight", cfg.d_model, cfg.d_ffn),
+        )
+
     return Weights(
         embed=read("model.embed_tokens.weight", cfg.vocab_size, cfg.d_model),
-        layers=tuple(
-            LayerWeights(
-                **{
-                    ours: read(f"model.layers.{i}.{_LAYER_TENSORS[ours]}.weight", *shape)
-                    for ours, shape in shapes.items()
-                }
-            )
-            for i in range(cfg.n_layers)
-        ),
+        layers=tuple(read_layer(i) for i in range(cfg.n_layers)),
         norm=read("model.norm.weight", cfg.d_model),
     )
