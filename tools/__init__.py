@@ -1,0 +1,1 @@
+"""What a maintainer runs; the app itself needs nothing from here."""
