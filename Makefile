@@ -1,0 +1,62 @@
+# run, test, check and bench set up .venv by themselves; a second call reuses it.
+#   PYTHON=...      the interpreter that .venv is made with (3.11 or newer)
+#   PIP_ARGS=...    more arguments for pip, such as the index that has torch's small CPU build
+#   RUN_ARGS=...    more arguments for streamlit, such as --server.port=8600
+#   PYTEST_ARGS=... more arguments for pytest, such as tests/engine or -k cache
+#   BENCH_ARGS=...  more arguments for the benchmark
+
+# Tried by running them: a command of that name can be there and still not work.
+PYTHON ?= $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench clean
+
+help:
+	@echo "make run     serve the app on this machine and print its address"
+	@echo "make test    run all tests, those in a real browser included"
+	@echo "make check   lint, format, types and import rules"
+	@echo "make bench   measure, and print ratios with the hardware"
+	@echo "make clean   remove .venv and everything generated"
+
+# Without a given address streamlit listens on every interface and asks the internet for its own.
+run: $(VENV)/.run
+	@$(PY) -m streamlit run app.py --server.headless=true --server.address=localhost \
+		--browser.gatherUsageStats=false $(RUN_ARGS)
+
+test: $(VENV)/.dev
+	@$(PY) -m tools.browser
+	@$(PY) -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+bench: $(VENV)/.dev
+	@$(PY) -m tools.browser
+	@$(PY) -m tools.bench $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer was found: install one, or name it with make PYTHON=/path/to/python." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements.txt $(VENV)/.created
+	@echo "Installing what the app runs on into $(VENV) (once; takes a minute or two) ..."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/.created
+	@echo "Installing what the app and its tests run on into $(VENV) (once; takes a minute or two) ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $(VENV)/.run $@
