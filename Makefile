@@ -5,9 +5,9 @@
 #   PYTEST_ARGS=... more arguments for pytest, such as tests/engine or -k cache
 #   BENCH_ARGS=...  more arguments for the benchmark
 
-# Tried by running them: a command of that name can be there and still not work.
+# Tried by running them: a command of that name can be there and not work, or lack what venv needs.
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
+	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -47,7 +47,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.created:
-	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer was found: install one, or name it with make PYTHON=/path/to/python." >&2; exit 1; }
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer with venv was found: install one (Debian: apt-get install python3-venv), or name it with PYTHON=/path/to/python." >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
