@@ -1,7 +1,7 @@
 """A small inference engine for Llama models whose every intermediate can be seen.
 
 Reading order: `model.py` (the forward pass), `cache.py` (what it keeps), `generate.py` (the loop around it),
-`trace.py` (how a pass is recorded), `cost.py` (what it multiplies and reads).
+`trace.py` (how a pass is recorded), `walk.py` (each step proved), `cost.py` (what it multiplies and reads).
 """
 
 from kvengine.cache import KVCache
@@ -11,6 +11,7 @@ from kvengine.generate import Step, generate, greedy, sampler
 from kvengine.model import Tap, Transformer
 from kvengine.tokenizer import END_OF_TEXT, Tokenizer
 from kvengine.trace import Trace, trace
+from kvengine.walk import Proof, Walk, WalkStep
 from kvengine.weights import ModelCard, available_models, load_model, load_tokenizer
 
 __all__ = [
@@ -22,11 +23,14 @@ __all__ = [
     "KVEngineError",
     "ModelCard",
     "PromptError",
+    "Proof",
     "Step",
     "Tap",
     "Tokenizer",
     "Trace",
     "Transformer",
+    "Walk",
+    "WalkStep",
     "available_models",
     "generate",
     "greedy",

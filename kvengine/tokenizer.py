@@ -10,6 +10,16 @@ from kvengine.errors import CheckpointError, PromptError
 END_OF_TEXT = 0
 
 
+def _byte_alphabet() -> dict[str, int]:
+    """Letter -> byte, as GPT-2's byte-level BPE pairs them: printable bytes are themselves, the rest from 256 on."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    rest = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(rest)}
+
+
+_BYTES = _byte_alphabet()
+
+
 class Tokenizer:
     """A byte-level BPE: any text has tokens, and the tokens give exactly that text again."""
 
@@ -43,5 +53,11 @@ class Tokenizer:
         return str(self._bpe.decode(ids, skip_special_tokens=True))
 
     def token_text(self, token_id: int) -> str:
-        """One token as text, its leading space kept; the start token as (start)."""
-        return "(start)" if token_id == END_OF_TEXT else str(self._bpe.decode([token_id]))
+        """One token as text, its leading space kept; the start token as (start), a lone byte as <0xF0>."""
+        if token_id == END_OF_TEXT:
+            return "(start)"
+        text = str(self._bpe.decode([token_id]))
+        if "\ufffd" not in text:
+            return text
+        # Part of a character: the vocabulary writes each byte as one letter of an alphabet of its own.
+        return "".join(f"<0x{_BYTES[letter]:02X}>" for letter in self._bpe.id_to_token(token_id))

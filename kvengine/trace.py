@@ -33,6 +33,10 @@ class Trace(Mapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self._tensors)
 
+    def without(self, *suffixes: str) -> "Trace":
+        """The same trace less the tensors whose names end so."""
+        return Trace({name: t for name, t in self._tensors.items() if not name.endswith(suffixes)}, self.start)
+
 
 @torch.inference_mode()
 def trace(

@@ -1,0 +1,16 @@
+"""The frame that every page stands in: navigation, and the choice of prompt, model and length."""
+
+import streamlit as st
+
+from explainer import ui
+
+st.set_page_config(page_title="The KV cache, live", layout="wide", initial_sidebar_state="collapsed")
+
+page = st.navigation(
+    [st.Page("pages/walkthrough.py", title="Walkthrough", icon=":material/footprint:", default=True)],
+    position="top",
+)
+with ui.errors_shown():
+    ui.restore(page.url_path)
+    ui.controls()
+    page.run()

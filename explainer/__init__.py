@@ -1,0 +1,1 @@
+"""What turns the engine's tensors into something to look at."""

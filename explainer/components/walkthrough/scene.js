@@ -1,0 +1,477 @@
+// The walkthrough: gets a walk's recorded steps once, and steps through their stages by itself.
+
+const controllers = new WeakMap();
+const SPEEDS = { "0.5×": 5000, "1×": 2500, "2×": 1250 };
+
+export default function (component) {
+  const { parentElement, data } = component;
+  let controller = controllers.get(parentElement);
+  if (!controller) {
+    controller = walkthrough(parentElement.querySelector(".scene-root"));
+    controllers.set(parentElement, controller);
+  }
+  controller.update(data, component);
+  return () => {
+    controller.destroy();
+    controllers.delete(parentElement);
+  };
+}
+
+function walkthrough(root) {
+  const $ = (selector) => root.querySelector(selector);
+  const [textLine, rail, grid, story, tip, live] = [".text", ".rail", ".scene", ".story", ".tip", ".live"].map($);
+  let scene = null; // what Python sent
+  let tensors = null; // its arrays, decoded
+  let scales = null;
+  let steps = []; // decoded step tensors, by index
+  let lines = []; // one per position, plus the slot
+  let send = null;
+  let at = { index: 0, stage: 1 };
+  let waiting = null; // a place asked for that is not recorded yet
+  let timer = null;
+
+  // ---- what a cell was computed from ---------------------------------------------------------------
+
+  /** The step whose query is on the page: in stage 5 the next token's. */
+  const shownStep = () => steps[at.stage === 5 ? at.index + 1 : at.index];
+  const positionOf = (index) => scene.history + index;
+  const label = (position) => scene.labels[position];
+
+  const get = (name, row) => {
+    if (["wq", "wk", "wv"].includes(name)) return tensors[name];
+    if (["q", "score", "weight", "output"].includes(name)) return shownStep()[name];
+    return tensors[name].row(row);
+  };
+
+  const NAMES = { q: "query", k: "key", v: "value", score: "score", weight: "weight", output: "output" };
+
+  function describe(cell, col) {
+    const line = cell.closest("[role=row]");
+    const part = cell.dataset.part ?? cell.parentElement.dataset.part;
+    const entry = col ?? [...cell.parentElement.children].indexOf(cell);
+    const position = shownStep().position;
+    const row = { q: position, output: position }[part] ?? (line.dataset.row === "new" ? position : Number(line.dataset.row));
+    if (cell.dataset.empty !== undefined || cell.closest(".hollow, .pending")) return null;
+    const value = { q: () => shownStep().q[entry], output: () => shownStep().output[entry], score: () => shownStep().score[row], weight: () => shownStep().weight[row] }[part]?.() ?? tensors[part].row(row)[entry];
+    const single = part === "score" || part === "weight";
+    return {
+      title: `${NAMES[part]} of “${label(row)}”, token ${row}${single ? `, asked by “${label(position)}”` : `, entry ${entry}`}`,
+      value: num(value, part === "weight" ? 4 : 3),
+      lines: arithmetic({ recipe: scene.arithmetic[part], get, row, col: entry, position }),
+    };
+  }
+
+  const reading = readable(grid, tip, live, describe);
+
+  // ---- building ------------------------------------------------------------------------------------
+
+  function gridLine(name, { k, v, middle }) {
+    const score = el("div.score", middle ? { role: "gridcell", tabindex: "-1", "data-part": "score" } : { role: "none" });
+    const bar = el("i.bar");
+    const weightText = el("span");
+    const weight = middle
+      ? el("div.weight", { role: "gridcell", tabindex: "-1", "data-part": "weight" }, bar, weightText)
+      : el("div.weight", { role: "none" });
+    const left = k ? cellRow(scene.head_dim, k) : el("div.cells", { role: "none" });
+    const right = v ? cellRow(scene.head_dim, v) : el("div.cells", { role: "none" });
+    const node = el("div.line", { role: "row" }, el("div.name", { role: "rowheader" }, ...name), left, score, weight, right);
+    return { node, left, right, score, weight, bar, weightText };
+  }
+
+  const tokenName = (position) => [el("span.token", { title: label(position) }, label(position)), el("small", {}, String(position))];
+
+  function build() {
+    const heads = (n) => Array.from({ length: n }, (_, i) => el("option", { value: i }, String(i)));
+    const layerSelect = el("select", { "aria-label": "Layer" }, ...heads(scene.n_layers));
+    const headSelect = el("select", { "aria-label": "Head" }, ...heads(scene.n_heads));
+    layerSelect.value = scene.layer;
+    headSelect.value = scene.head;
+    const pick = () => send("view", { layer: Number(layerSelect.value), head: Number(headSelect.value) });
+    layerSelect.onchange = pick;
+    headSelect.onchange = pick;
+    const shared = scene.n_kv_heads < scene.n_heads ? el("span.shared", {}, `reads KV head ${scene.kv_head}`) : null;
+
+    const q = gridLine([], { k: "q" });
+    const kv = gridLine([], { k: "k", v: "v" });
+    q.node.classList.add("fresh", "query");
+    kv.node.classList.add("fresh", "new-kv");
+    kv.node.dataset.row = "new";
+    kv.weight.append(el("span.v-name"));
+    const output = gridLine([], { v: "output" });
+    output.node.classList.add("fresh", "output");
+    output.weight.append(el("span.v-name"));
+    lines = [];
+    const body = el("div.history", { role: "rowgroup", tabindex: "-1" });
+    grid.replaceChildren(
+      el("div.panel.new-token", { role: "rowgroup" }, el("div.head", { role: "none" }, el("b.new-title"), el("span.new-note")), q.node, kv.node),
+      el(
+        "div.head.columns",
+        { role: "none" },
+        el("span.name", {}, "token"),
+        el("span.cells", {}, el("b", {}, "Cached keys K"), el("label", {}, "layer ", layerSelect), el("label", {}, "head ", headSelect), shared),
+        el("span.score", {}, "score"),
+        el("span.weight", {}, "weight"),
+        el("span.cells", {}, el("b", {}, "Cached values V"), el("span.size")),
+      ),
+      body,
+      el("div.foot", { role: "rowgroup" }, output.node),
+    );
+    grid.setAttribute("aria-label", `Keys and values of layer ${scene.layer}, head ${scene.head}; arrow keys read the cells`);
+    Object.assign(build, { q, kv, output, body });
+  }
+
+  function growTo(count) {
+    while (lines.length < count) {
+      const position = lines.length;
+      const line = gridLine(tokenName(position), { k: "k", v: "v", middle: true });
+      line.node.dataset.row = position;
+      lines.push(line);
+      build.body.append(line.node);
+    }
+  }
+
+  function fillLine(position) {
+    const line = lines[position];
+    if (line.filled) return;
+    line.filled = true;
+    fillCells(line.left, tensors.k.row(position), scales.k, `key of ${label(position)}`);
+    fillCells(line.right, tensors.v.row(position), scales.v, `value of ${label(position)}`);
+  }
+
+  // ---- one state of the page -------------------------------------------------------------------------
+
+  function show(animate) {
+    const step = steps[at.index];
+    const shown = shownStep();
+    const n = step.position;
+    const slot = at.stage === 5 ? n + 1 : n; // the row of the token whose query is shown
+    const asks = at.stage >= 3;
+    reading.hide();
+    root.dataset.stage = at.stage;
+    growTo(slot + 1);
+    lines.forEach((line, i) => {
+      const pending = at.stage === 5 || at.stage === 1 ? i === slot : false;
+      line.node.hidden = i > slot;
+      if (i > slot) return;
+      fillLine(i);
+      line.node.classList.toggle("pending", pending);
+      line.node.classList.toggle("fresh", i === slot && !pending);
+      const scored = asks && !pending;
+      const weighed = at.stage === 4;
+      line.score.textContent = scored ? num(shown.score[i]) : "";
+      line.weightText.textContent = weighed ? num(shown.weight[i], 2) : "";
+      line.bar.style.setProperty("--w", weighed ? shown.weight[i] : 0);
+      for (const [cell, filled] of [[line.score, scored], [line.weight, weighed]]) {
+        if (filled) delete cell.dataset.empty;
+        else cell.dataset.empty = "";
+      }
+    });
+
+    const token = label(slot);
+    $(".new-title").textContent = "New token ";
+    $(".new-note").replaceChildren(el("b.fresh-word", {}, token), ` at position ${slot}`);
+    build.q.node.firstElementChild.replaceChildren("query q", el("small", {}, String(slot)));
+    build.kv.node.firstElementChild.replaceChildren("key k", el("small", {}, String(slot)));
+    build.kv.node.querySelector(".v-name").replaceChildren("value v", el("small", {}, String(slot)));
+    build.output.node.querySelector(".v-name").replaceChildren("output", el("small", {}, String(slot)));
+    $(".size").textContent = `${at.stage === 1 || at.stage === 5 ? slot : slot + 1} rows stored`;
+    fillCells(build.q.left, shown.q, scales.q, `query of ${token}`);
+    fillCells(build.kv.left, tensors.k.row(slot), scales.k, `new key of ${token}`);
+    fillCells(build.kv.right, tensors.v.row(slot), scales.v, `new value of ${token}`);
+    fillCells(build.output.right, shown.output, scales.v, `output of ${token}`);
+    build.kv.node.classList.toggle("hollow", at.stage > 1 && at.stage < 5);
+    build.output.node.classList.toggle("hollow", at.stage !== 4);
+    tabStop(grid);
+
+    showText(n);
+    showRail();
+    showStory(step, n);
+    lines[slot].node.parentElement.scrollTop = 1e9;
+    if (animate && !calm()) animateStage(slot, shown);
+    writeUrl(n);
+  }
+
+  function showText(n) {
+    const first = Math.max(1, n - 40);
+    const parts = first > 1 ? [el("span.quiet", {}, "… ")] : [];
+    for (let i = first; i <= n; i++) {
+      const text = scene.texts[i];
+      if (i === n) parts.push(el("b.fresh-word", {}, text));
+      else if (i >= scene.prompt_length) parts.push(el("span.generated", { title: chance(i) }, text));
+      else parts.push(text);
+    }
+    if (n === 0) parts.push(el("b.fresh-word", {}, "(start)"));
+    const guesses = steps[at.index].top.map(([text, p], i) =>
+      el(i ? "span.guess" : "span.guess.best", {}, text, el("small", {}, num(p, 2))),
+    );
+    textLine.replaceChildren(el("span.so-far", {}, ...parts), el("span.next", {}, el("span.quiet", {}, "→ "), ...guesses));
+  }
+
+  const chance = (position) => {
+    const before = scene.steps[position - 1 - scene.history];
+    return before ? `probability ${num(before.next_probability, 2)}` : "written by the model";
+  };
+
+  function showRail() {
+    const last = at.stage === 5;
+    rail.querySelectorAll(".stage").forEach((button, i) => {
+      if (i + 1 === at.stage) button.setAttribute("aria-current", "step");
+      else button.removeAttribute("aria-current");
+    });
+    $(".back").disabled = at.index === 0 && at.stage === 1;
+    $(".next-step").disabled = atEnd();
+    $(".next-step .word").textContent = last ? "Next token" : "Next";
+    rail.querySelector('.stage[data-stage="5"]').disabled = !hasStage5(at.index);
+    $(".play").setAttribute("aria-pressed", String(timer !== null));
+    $(".play").setAttribute("aria-label", timer === null ? "Play" : "Pause");
+    $(".play").textContent = timer === null ? "▶" : "❚❚";
+  }
+
+  // The model has no position after its last one: there stage 4 is the end.
+  const hasStage5 = (index) => positionOf(index) + 1 < scene.max_seq_len;
+  const atEnd = () => at.stage === 4 && !hasStage5(at.index);
+
+  function meter({ what, cached, naive }) {
+    const share = naive ? (100 * cached) / naive : 100;
+    return el(
+      "div.meter",
+      {},
+      el("p.quiet", {}, what),
+      el("p", {}, "with the cache ", el("b", {}, cached.toLocaleString("en"))),
+      el("div.track", {}, el("i.need", { style: `width:${share}%` })),
+      el("p", {}, "without ", el("b", {}, naive.toLocaleString("en"))),
+      el("div.track", {}, el("i.need", { style: `width:${share}%` }), el("i.again", { style: `width:${100 - share}%` })),
+    );
+  }
+
+  function proof({ differences, numbers, same_token, equal }) {
+    const largest = Math.max(...Object.values(differences));
+    const words = equal ? "cached = naive, but for rounding" : "cached and naive differ";
+    return el(
+      `details.proof${equal && same_token ? "" : ".broken"}`,
+      { open: proof.open },
+      el("summary", {}, equal ? "✓ " : "✗ ", el("b", {}, words), ` · largest difference ${tiny(largest)} · ${same_token ? "same" : "another"} next token`),
+      el("p", {}, `The whole text was run again without a cache, and ${numbers.toLocaleString("en")} numbers of all layers and heads were compared:`),
+      el("dl", {}, ...Object.entries(differences).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, tiny(value))])),
+    );
+  }
+
+  function showStory(step, n) {
+    const words = step.stages[at.stage - 1];
+    const math = el("div.formula");
+    math.innerHTML = words.formula; // our own MathML: it holds numbers, never a token
+    const details = story.querySelector("details.proof");
+    if (details) proof.open = details.open;
+    const whole = step.whole_step;
+    story.replaceChildren(
+      el(
+        "section.words",
+        {},
+        el("p.over", {}, `Stage ${at.stage} of 5`, el("span.quiet", {}, ` · token ${n}`)),
+        el("h2", {}, words.title),
+        el("p.focus", {}, words.focus),
+        el("p.why", {}, words.why),
+      ),
+      el(
+        "section.work",
+        {},
+        math,
+        el("p.quiet", {}, words.shapes),
+        el("p.fact", {}, el("i.key.fresh-key"), el("b", {}, "Fresh work: "), words.fresh),
+        words.read ? el("p.fact", {}, el("i.key.cached-key"), el("b", {}, "Read: "), words.read) : null,
+        at.stage === 5 ? el("p.without", {}, step.without_cache) : null,
+      ),
+      el(
+        "section.count",
+        {},
+        meter(words.meter),
+        el("p.quiet", {}, `${whole.what}: ${whole.cached.toLocaleString("en")} with, ${whole.naive.toLocaleString("en")} without`),
+        proof(step.proof),
+      ),
+    );
+    live.textContent = `Stage ${at.stage} of 5, token ${n}, ${label(n)}: ${words.title}. ${words.focus}`;
+  }
+
+  /** The address names what is shown; written in place, so that Back leaves the page and not a stage. */
+  function writeUrl(position) {
+    const url = new URL(location.href);
+    url.searchParams.set("token", position);
+    url.searchParams.set("stage", at.stage);
+    if (url.href !== location.href) history.replaceState(history.state, "", url);
+  }
+
+  // ---- motion: short, and from where the data comes from ---------------------------------------------
+
+  const EASE = { duration: 380, easing: "cubic-bezier(.2,.7,.3,1)" };
+
+  function animateStage(slot, shown) {
+    if (at.stage === 1 || at.stage === 5) {
+      for (const node of [build.q.left, build.kv.left, build.kv.right]) {
+        if (node.parentElement.classList.contains("hollow")) continue;
+        node.animate([{ clipPath: "inset(0 100% 0 0)" }, { clipPath: "inset(0 0 0 0)" }], EASE);
+      }
+    }
+    if (at.stage === 2) {
+      const from = build.kv.node.getBoundingClientRect().top;
+      const to = lines[slot].node.getBoundingClientRect().top;
+      for (const node of [lines[slot].left, lines[slot].right]) {
+        node.animate([{ transform: `translateY(${from - to}px)` }, { transform: "none" }], EASE);
+      }
+    }
+    if (at.stage === 3 || at.stage === 5) {
+      const visible = lines.slice(0, slot + 1).filter((line) => line.score.textContent);
+      const pause = Math.min(30, 400 / visible.length);
+      visible.forEach((line, i) => {
+        line.score.animate([{ opacity: 0, transform: "translateX(-8px)" }, { opacity: 1, transform: "none" }], {
+          duration: 160, delay: i * pause, fill: "backwards",
+        });
+      });
+    }
+    if (at.stage === 4) {
+      lines.slice(0, slot + 1).forEach((line, i) => {
+        if (shown.weight[i] < 0.005) return;
+        line.bar.animate([{ transform: "scaleX(0)" }, { transform: "none" }], EASE);
+      });
+      build.output.right.animate([{ opacity: 0, transform: "translateY(-10px)" }, { opacity: 1, transform: "none" }], { ...EASE, delay: 180, fill: "backwards" });
+    }
+  }
+
+  // ---- moving ------------------------------------------------------------------------------------------
+
+  /** Stage 5 reads the next token's step too, so that one must be recorded. */
+  const recorded = (index, stage) => index + (stage === 5 ? 1 : 0) < steps.length;
+
+  function go(index, stage) {
+    if (index < 0) return;
+    if (!recorded(index, stage)) {
+      waiting = { index, stage };
+      root.classList.add("waiting");
+      ask(index);
+      return;
+    }
+    at = { index, stage };
+    show(true);
+    if (index + 3 >= steps.length && positionOf(steps.length) < scene.max_seq_len) ask(index);
+  }
+
+  let asked = "";
+  function ask(index) {
+    const request = `${scene.id} ${steps.length}`;
+    if (request === asked) return;
+    asked = request;
+    send("at", { id: scene.id, position: positionOf(index) });
+  }
+
+  const next = () => {
+    if (atEnd()) return play(false);
+    at.stage < 5 ? go(at.index, at.stage + 1) : go(at.index + 1, 1);
+  };
+  const back = () => (at.stage > 1 ? go(at.index, at.stage - 1) : go(at.index - 1, 5));
+
+  function play(on) {
+    clearInterval(timer);
+    timer = on ? setInterval(next, SPEEDS[$(".speed").value]) : null;
+    showRail();
+  }
+
+  const byHand = (move) => () => {
+    if (timer !== null) play(false);
+    move();
+  };
+
+  function buildRail() {
+    const stages = scene.stages.map((name, i) => {
+      const button = el("button.stage", { type: "button", "data-stage": i + 1 }, el("b", {}, String(i + 1)), el("span", {}, name));
+      button.onclick = byHand(() => go(at.index, i + 1));
+      return el("li", {}, button);
+    });
+    const speed = el("select.speed", { "aria-label": "Speed" }, ...Object.keys(SPEEDS).map((name) => el("option", {}, name)));
+    speed.value = "1×";
+    speed.onchange = () => timer !== null && play(true);
+    const backButton = el("button.back", { type: "button", "aria-label": "Back", title: "Back (←)" }, "◀");
+    const playButton = el("button.play", { type: "button", title: "Play or pause (P)" });
+    const nextButton = el("button.next-step", { type: "button", title: "Next (→)" }, el("span.word"), " ▸");
+    backButton.onclick = byHand(back);
+    playButton.onclick = () => play(timer === null);
+    nextButton.onclick = byHand(next);
+    rail.replaceChildren(el("ol", {}, ...stages), el("div.moves", {}, backButton, playButton, speed, nextButton));
+  }
+
+  const onKey = (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const target = event.composedPath()[0];
+    const busy = target.closest?.("input, textarea, select, [role=slider], [role=radiogroup], [role=tablist], [contenteditable], [role=dialog], [role=listbox]");
+    if (busy) return;
+    const inside = root.contains(target);
+    const move = { ArrowRight: next, ArrowLeft: back, ...(inside && { PageDown: next, PageUp: back }) }[event.key];
+    if (move) {
+      event.preventDefault();
+      byHand(move)();
+    } else if (event.key === "p" || event.key === "P") {
+      play(timer === null);
+    }
+  };
+  document.addEventListener("keydown", onKey);
+
+  // ---- size --------------------------------------------------------------------------------------------
+
+  function fit() {
+    if (!scene) return;
+    const wide = root.clientWidth >= 1180;
+    root.classList.toggle("wide", wide);
+    const phone = root.clientWidth < 600;
+    root.classList.toggle("phone", phone);
+    const room = grid.clientWidth || root.clientWidth;
+    const [name, score, weight] = phone ? [64, 38, 44] : [88, 46, 92];
+    const matrix = Math.max(60, Math.min(30 * Math.max(16, scene.head_dim), Math.floor((room - name - score - weight - 44) / 2)));
+    const cell = matrix / scene.head_dim;
+    root.classList.toggle("heat", cell < 23);
+    const row = innerHeight < 820 ? 20 : 22;
+    root.style.cssText = `--name:${name}px;--score:${score}px;--weight:${weight}px;--matrix:${matrix}px;--row:${row}px;--cell-font:${Math.min(11.5, cell * 0.42).toFixed(1)}px;--rows:${Math.max(17, Math.floor((innerHeight - 430) / row))}`;
+  }
+  const observer = new ResizeObserver(fit);
+  observer.observe(root);
+
+  // ---- Python's side -----------------------------------------------------------------------------------
+
+  function update(data, component) {
+    send = component.setStateValue;
+    const themeChanged = readTheme(root);
+    const fresh = data !== scene;
+    if (!fresh && !themeChanged) return;
+    const before = scene;
+    const position = scene ? positionOf(at.index) : data.at.position;
+    const stage = scene ? at.stage : data.at.stage;
+    const grown = before && before.id === data.id && before.layer === data.layer && before.head === data.head && !themeChanged;
+    scene = data;
+    tensors = Object.fromEntries(Object.entries(data.arrays).map(([name, array]) => [name, decode(array)]));
+    steps = data.steps.map((step) => ({
+      ...step,
+      ...Object.fromEntries(["q", "score", "weight", "output"].map((name) => [name, decode(step[name]).data])),
+    }));
+    if (!grown) {
+      scales = { k: largest(tensors.k.data), v: largest(tensors.v.data), q: Math.max(...steps.map((step) => largest(step.q))) };
+      if (!before) buildRail();
+      build();
+      fit();
+    }
+    root.classList.remove("waiting");
+    let place = { index: position - scene.history, stage };
+    if (waiting && grown) place = waiting;
+    waiting = null;
+    if (place.index < 0 || !recorded(place.index, 1)) place = { index: 0, stage };
+    if (!recorded(place.index, place.stage)) place.stage = 4;
+    const moved = place.index !== at.index || place.stage !== at.stage;
+    at = place;
+    if (!grown || moved) show(grown);
+  }
+
+  return {
+    update,
+    destroy() {
+      clearInterval(timer);
+      observer.disconnect();
+      document.removeEventListener("keydown", onKey);
+    },
+  };
+}

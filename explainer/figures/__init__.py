@@ -1,0 +1,1 @@
+"""Measurements and traces turned into plotly figures: pure functions."""

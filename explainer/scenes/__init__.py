@@ -1,0 +1,1 @@
+"""Traces turned into what a component draws: plain dicts and encoded arrays, no streamlit."""
