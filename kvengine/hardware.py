@@ -1,0 +1,102 @@
+"""What a measurement runs on: the device, its precision and threads, and a model put there."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from kvengine.errors import PromptError
+from kvengine.model import LayerWeights, Transformer, Weights
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where a measurement ran. `threads` is what torch spreads one operation over on the CPU."""
+
+    name: str
+    device: str
+    cores: int
+    threads: int
+    torch: str
+
+
+def devices() -> tuple[str, ...]:
+    """The devices that torch can use here."""
+    return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+
+
+def dtypes(device: str) -> tuple[str, ...]:
+    """The precisions in which `device` multiplies matrices."""
+    return tuple(name for name, dtype in DTYPES.items() if _multiplies(device, dtype))
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def hardware(device: str) -> Hardware:
+    name = torch.cuda.get_device_name() if device == "cuda" else _processor()
+    return Hardware(name, device, cores(), torch.get_num_threads(), str(torch.__version__))
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Let torch spread each operation over `n` threads of the CPU, for as long as the block lasts."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all that was asked of it; the CPU has, when a call returns."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def place(model: Transformer, *, device: str, dtype: str, max_seq_len: int | None = None) -> Transformer:
+    """The same weights on another device, in another precision, or with room for more positions.
+
+    Past the positions it was trained on a model still takes its time, but no longer writes sense. Raises
+    `PromptError` for a device or precision that there is none of.
+    """
+    if device not in devices() or dtype not in DTYPES:
+        raise PromptError(f"This machine cannot run {dtype} on {device}; choose another.")
+    w, to = model.weights, DTYPES[dtype]
+
+    def move(tensor: Tensor) -> Tensor:
+        return tensor.to(device=device, dtype=to)
+
+    layers = tuple(
+        LayerWeights(**{name: move(tensor) for name, tensor in vars(layer).items()}) for layer in w.layers
+    )
+    config = replace(model.config, max_seq_len=max(max_seq_len or 0, model.config.max_seq_len))
+    return Transformer(config, Weights(embed=move(w.embed), layers=layers, norm=move(w.norm)))
+
+
+def _multiplies(device: str, dtype: torch.dtype) -> bool:
+    try:
+        ones = torch.ones(2, 2, device=device, dtype=dtype)
+        return bool((ones @ ones)[0, 0] == 2)
+    except RuntimeError:
+        return False
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown processor"
