@@ -4,10 +4,10 @@ import streamlit as st
 
 from explainer import ui
 
-st.set_page_config(page_title="The KV cache, live", layout="wide", initial_sidebar_state="collapsed")
+st.set_page_config(page_title="The KV cache, live", page_icon=ui.ICON, layout="wide")
 
 page = st.navigation(
-    [st.Page("pages/walkthrough.py", title="Walkthrough", icon=":material/footprint:", default=True)],
+    [st.Page("pages/walkthrough.py", title="Walkthrough", default=True)],
     position="top",
 )
 with ui.errors_shown():

@@ -7,6 +7,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import streamlit as st
 import torch
@@ -34,6 +35,16 @@ from kvengine import (
     load_tokenizer,
     sampler,
 )
+
+#: The page's icon; one of streamlit's own would be fetched from the internet.
+ICON = Path(__file__).parent / "static" / "icon.svg"
+
+# Streamlit's wide layout leaves margins that the cells of a scene need on a projector.
+_PAGE_STYLE = """<style>
+.stAppHeader { min-height: 0; height: 2.75rem; }
+.stMainBlockContainer { max-width: 1560px; padding: 2.9rem clamp(1rem, 1.8vw, 2.5rem) 1rem; }
+.stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
+</style>"""
 
 # ---- loading ---------------------------------------------------------------------------------------------
 
@@ -139,6 +150,7 @@ def controls() -> None:
     """The row of widgets above every page."""
     c = choice()
     shown = card().config
+    st.html(_PAGE_STYLE)
     kv_options = sorted({k.config.n_kv_heads for k in cards() if k.config.n_heads == shown.n_heads}, reverse=True)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
         st.text_input(

@@ -5,7 +5,7 @@ A class on a part says what happened to it: `fresh` for this step's work, `cache
 
 
 def formula(*parts: str) -> str:
-    return "<math>" + "".join(parts) + "</math>"
+    return '<math displaystyle="true">' + "".join(parts) + "</math>"
 
 
 def row(*parts: str, kind: str = "") -> str:
@@ -30,11 +30,14 @@ def turned(position: int, *inside: str) -> str:
     return row(var("R", position), op("("), *inside, op(")"))
 
 
+def rows(name: str, last: int) -> str:
+    """`x₀ … xₗₐₛₜ`, read from the cache."""
+    return row(var(name, 0), *([op("…"), var(name, last)] if last else []), kind="cached")
+
+
 def history(name: str, last: int) -> str:
-    """`[x₀ … xₗₐₛₜ]`, all of it read from the cache."""
-    if last == 0:
-        return row(op("["), var(name, 0), op("]"), kind="cached")
-    return row(op("["), var(name, 0), op("…"), var(name, last), op("]"), kind="cached")
+    """`[x₀ … xₗₐₛₜ]`."""
+    return row(op("["), rows(name, last), op("]"))
 
 
 def fraction(above: str, below: str) -> str:

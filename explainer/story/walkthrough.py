@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from kvengine.config import Config
 from kvengine.cost import pass_cost
-from explainer.story.formula import formula, fraction, history, op, root, row, total, turned, var
+from explainer.story.formula import formula, fraction, history, op, root, row, rows, total, turned, var
 
 #: The rail: what the five stages are called.
-STAGES = ("Fresh q, k, v", "Append", "Score", "Weight the values", "The next query reuses")
+STAGES = ("Fresh q, k, v", "Append", "Score", "Weight the values", "Next query reuses")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Stage:
     read: str  # what the cache gives; empty when nothing is read
     focus: str
     why: str
-    formula: str  # MathML
+    formulas: tuple[str, ...]  # MathML, one after the other
     shapes: str
     meter: Meter
 
@@ -67,12 +67,10 @@ def _fresh(m: Moment) -> Stage:
         f"The {_rows(n, 'token')} before it {'is' if n == 1 else 'are'} not touched.",
         why="Keys and values of earlier tokens were computed when those tokens came by, and they are still "
         "there. This stage costs O(d²) a token, however long the text has become.",
-        formula=formula(
-            row(var("q", n, "fresh"), op("="), turned(n, h, var("W", "Q"))),
-            op(","),
-            row(var("k", n, "fresh"), op("="), turned(n, h, var("W", "K"))),
-            op(","),
-            row(var("v", n, "fresh"), op("="), h, var("W", "V")),
+        formulas=(
+            formula(var("q", n, "fresh"), op("="), turned(n, h, var("W", "Q"))),
+            formula(var("k", n, "fresh"), op("="), turned(n, h, var("W", "K"))),
+            formula(var("v", n, "fresh"), op("="), h, var("W", "V")),
         ),
         shapes=f"[1 × {d}] · [{d} × {width}] → [1 × {width}], three times; "
         f"R turns q and k by the angle of position {n}",
@@ -94,10 +92,9 @@ def _append(m: Moment) -> Stage:
         f"stay{'s' if n == 1 else ''} exactly as {'it was' if n == 1 else 'they were'} ({verdict}).",
         why="The causal mask lets no token see a later one, so a new token cannot change an old row. "
         "q is not stored: nobody but this token asks with it. k is stored with its rotation.",
-        formula=formula(
-            row(history("k", n - 1), op("→"), op("["), history("k", n - 1), op(","), var("k", n, "fresh"), op("]")),
-            op(","),
-            row(history("v", n - 1), op("→"), op("["), history("v", n - 1), op(","), var("v", n, "fresh"), op("]")),
+        formulas=tuple(
+            formula(history(name, n - 1), op("→"), op("["), rows(name, n - 1), op(","), var(name, n, "fresh"), op("]"))
+            for name in ("k", "v")
         ),
         shapes=f"K and V: [{n} × {width}] → [{n + 1} × {width}] each",
         meter=Meter("K and V numbers computed in this step, this head", 2 * width, (n + 1) * 2 * width),
@@ -114,12 +111,13 @@ def _score(m: Moment) -> Stage:
         f"The best match is “{m.top_score_token}”, {m.top_score:.1f}.",
         why="This is what keys are kept for: every later token asks them again. "
         "No earlier query takes part, so none is kept.",
-        formula=formula(
-            var("s", "i", "fresh"),
-            op("="),
-            fraction(row(var("q", n, "fresh"), op("·"), var("k", "i", "cached")), root(f"<mn>{width}</mn>")),
-            op(","),
-            row(var("i"), op("="), f"<mn>0</mn>{op('…')}<mn>{n}</mn>"),
+        formulas=(
+            formula(
+                var("s", "i", "fresh"),
+                op("="),
+                fraction(row(var("q", n, "fresh"), op("·"), var("k", "i", "cached")), root(f"<mn>{width}</mn>")),
+            ),
+            formula(var("i"), op("="), f"<mn>0</mn>{op('…')}<mn>{n}</mn>"),
         ),
         shapes=f"[1 × {width}] · [{width} × {n + 1}] → [1 × {n + 1}]",
         meter=Meter("multiplications, this head", (n + 1) * width, (n + 1) ** 2 * width),
@@ -136,14 +134,13 @@ def _mix(m: Moment) -> Stage:
         f"of V into one. “{m.top_token}” gives the most: {m.top_weight:.2f}.",
         why=f"Of the {n + 1} rows that are mixed, {n} {'was' if n == 1 else 'were'} only read. "
         "They were computed once, when their token came by.",
-        formula=formula(
-            var("w", kind="fresh"),
-            op("="),
-            row("<mtext>softmax</mtext>", op("("), var("s", kind="fresh"), op(")")),
-            op(","),
-            var("output", n, "fresh"),
-            op("="),
-            row(total("i"), var("w", "i", "fresh"), var("v", "i", "cached")),
+        formulas=(
+            formula(
+                var("w", kind="fresh"), op("="), "<mtext>softmax</mtext>", op("("), var("s", kind="fresh"), op(")")
+            ),
+            formula(
+                var("output", n, "fresh"), op("="), total("i"), var("w", "i", "fresh"), var("v", "i", "cached")
+            ),
         ),
         shapes=f"[1 × {n + 1}] · [{n + 1} × {width}] → [1 × {width}]",
         meter=Meter("multiplications, this head", (n + 1) * width, (n + 1) ** 2 * width),
@@ -162,12 +159,10 @@ def _reuse(m: Moment) -> Stage:
         "that it asks are read, not rebuilt.",
         why="The cache does not make the new query free. It saves the old rows: their k and v, and with them "
         "all that led there, their queries, attention rows, norms and MLPs.",
-        formula=formula(
-            row(turned(n, var("h", n), var("W", "Q")), op("→"), var("q", n, "fresh")),
-            op(","),
-            row(var("q", n, "fresh"), op("·"), history("k", n - 1), op("→"), "<mtext>scores</mtext>"),
-            op(","),
-            row("<mtext>weights</mtext>", op("×"), history("v", n - 1), op("→"), var("output", n, "fresh")),
+        formulas=(
+            formula(turned(n, var("h", n), var("W", "Q")), op("→"), var("q", n, "fresh")),
+            formula(var("q", n, "fresh"), op("·"), history("k", n - 1), op("→"), "<mtext>scores</mtext>"),
+            formula("<mtext>weights</mtext>", op("×"), history("v", n - 1), op("→"), var("output", n, "fresh")),
         ),
         shapes=f"[1 × {c.head_dim}] · [{c.head_dim} × {n + 1}] → [1 × {n + 1}] · "
         f"[{n + 1} × {c.head_dim}] → [1 × {c.head_dim}]",

@@ -80,7 +80,7 @@ function fillCells(box, values, scale, label) {
   if (!strip?.classList.contains("strip")) {
     values.forEach((x, i) => {
       const cell = box.children[i];
-      const text = num(x);
+      const text = num(x).replace("−", "-"); // a true minus is too wide for a cell
       if (cell.textContent !== text) cell.textContent = text;
       cell.style.setProperty("--a", shade(x, scale).toFixed(1));
     });

@@ -100,6 +100,11 @@ function walkthrough(root) {
     const output = gridLine([], { v: "output" });
     output.node.classList.add("fresh", "output");
     output.weight.append(el("span.v-name"));
+    output.left.classList.add("legend");
+    output.left.append(
+      el("span", {}, el("i.key.cached-key"), "read from the cache"),
+      el("span", {}, el("i.key.fresh-key"), "fresh work of this step"),
+    );
     lines = [];
     const body = el("div.history", { role: "rowgroup", tabindex: "-1" });
     grid.replaceChildren(
@@ -108,10 +113,10 @@ function walkthrough(root) {
         "div.head.columns",
         { role: "none" },
         el("span.name", {}, "token"),
-        el("span.cells", {}, el("b", {}, "Cached keys K"), el("label", {}, "layer ", layerSelect), el("label", {}, "head ", headSelect), shared),
+        el("span.cells", {}, el("b", {}, el("span.long", {}, "Cached keys "), "K"), el("label", {}, "layer ", layerSelect), el("label", {}, "head ", headSelect), shared),
         el("span.score", {}, "score"),
-        el("span.weight", {}, "weight"),
-        el("span.cells", {}, el("b", {}, "Cached values V"), el("span.size")),
+        el("span.weight", {}, el("span.long", {}, "weight")),
+        el("span.cells", {}, el("b", {}, el("span.long", {}, "Cached values "), "V"), el("span.size")),
       ),
       body,
       el("div.foot", { role: "rowgroup" }, output.node),
@@ -170,10 +175,10 @@ function walkthrough(root) {
     const token = label(slot);
     $(".new-title").textContent = "New token ";
     $(".new-note").replaceChildren(el("b.fresh-word", {}, token), ` at position ${slot}`);
-    build.q.node.firstElementChild.replaceChildren("query q", el("small", {}, String(slot)));
-    build.kv.node.firstElementChild.replaceChildren("key k", el("small", {}, String(slot)));
-    build.kv.node.querySelector(".v-name").replaceChildren("value v", el("small", {}, String(slot)));
-    build.output.node.querySelector(".v-name").replaceChildren("output", el("small", {}, String(slot)));
+    build.q.node.firstElementChild.replaceChildren(el("span", {}, el("span.long", {}, "query "), "q"), el("small", {}, String(slot)));
+    build.kv.node.firstElementChild.replaceChildren(el("span", {}, el("span.long", {}, "key "), "k"), el("small", {}, String(slot)));
+    build.kv.node.querySelector(".v-name").replaceChildren(el("span", {}, el("span.long", {}, "value "), "v"), el("small", {}, String(slot)));
+    build.output.node.querySelector(".v-name").replaceChildren(el("span", {}, "out", el("span.long", {}, "put")), el("small", {}, String(slot)));
     $(".size").textContent = `${at.stage === 1 || at.stage === 5 ? slot : slot + 1} rows stored`;
     fillCells(build.q.left, shown.q, scales.q, `query of ${token}`);
     fillCells(build.kv.left, tensors.k.row(slot), scales.k, `new key of ${token}`);
@@ -197,14 +202,15 @@ function walkthrough(root) {
     for (let i = first; i <= n; i++) {
       const text = scene.texts[i];
       if (i === n) parts.push(el("b.fresh-word", {}, text));
-      else if (i >= scene.prompt_length) parts.push(el("span.generated", { title: chance(i) }, text));
+      else if (i >= scene.prompt_length) parts.push(text.match(/^\s*/)[0], el("span.generated", { title: chance(i) }, text.trimStart()));
       else parts.push(text);
     }
     if (n === 0) parts.push(el("b.fresh-word", {}, "(start)"));
     const guesses = steps[at.index].top.map(([text, p], i) =>
       el(i ? "span.guess" : "span.guess.best", {}, text, el("small", {}, num(p, 2))),
     );
-    textLine.replaceChildren(el("span.so-far", {}, ...parts), el("span.next", {}, el("span.quiet", {}, "→ "), ...guesses));
+    const spaced = guesses.flatMap((guess) => [guess, " "]);
+    textLine.replaceChildren(el("span.so-far", {}, ...parts), el("span.next", {}, el("span.quiet", {}, "→ "), ...spaced));
   }
 
   const chance = (position) => {
@@ -233,14 +239,16 @@ function walkthrough(root) {
 
   function meter({ what, cached, naive }) {
     const share = naive ? (100 * cached) / naive : 100;
+    const bar = (...parts) => el("div.track", {}, ...parts);
+    const need = () => el("i.need", { style: `width:${share}%` });
     return el(
       "div.meter",
       {},
       el("p.quiet", {}, what),
       el("p", {}, "with the cache ", el("b", {}, cached.toLocaleString("en"))),
-      el("div.track", {}, el("i.need", { style: `width:${share}%` })),
+      bar(need()),
       el("p", {}, "without ", el("b", {}, naive.toLocaleString("en"))),
-      el("div.track", {}, el("i.need", { style: `width:${share}%` }), el("i.again", { style: `width:${100 - share}%` })),
+      bar(need(), el("i.again", { style: `width:${100 - share}%` })),
     );
   }
 
@@ -259,7 +267,7 @@ function walkthrough(root) {
   function showStory(step, n) {
     const words = step.stages[at.stage - 1];
     const math = el("div.formula");
-    math.innerHTML = words.formula; // our own MathML: it holds numbers, never a token
+    math.innerHTML = words.formulas.join(" "); // our own MathML: it holds numbers, never a token
     const details = story.querySelector("details.proof");
     if (details) proof.open = details.open;
     const whole = step.whole_step;
@@ -267,26 +275,25 @@ function walkthrough(root) {
       el(
         "section.words",
         {},
-        el("p.over", {}, `Stage ${at.stage} of 5`, el("span.quiet", {}, ` · token ${n}`)),
-        el("h2", {}, words.title),
+        el("div.title", {}, el("p.over", {}, `Stage ${at.stage} of 5`, el("span.quiet", {}, ` · token ${n}`)), el("h2", {}, words.title)),
         el("p.focus", {}, words.focus),
         el("p.why", {}, words.why),
       ),
       el(
         "section.work",
         {},
+        at.stage === 5 ? el("p.without", {}, step.without_cache) : null,
         math,
         el("p.quiet", {}, words.shapes),
         el("p.fact", {}, el("i.key.fresh-key"), el("b", {}, "Fresh work: "), words.fresh),
         words.read ? el("p.fact", {}, el("i.key.cached-key"), el("b", {}, "Read: "), words.read) : null,
-        at.stage === 5 ? el("p.without", {}, step.without_cache) : null,
       ),
       el(
         "section.count",
         {},
         meter(words.meter),
-        el("p.quiet", {}, `${whole.what}: ${whole.cached.toLocaleString("en")} with, ${whole.naive.toLocaleString("en")} without`),
         proof(step.proof),
+        el("p.quiet", {}, `${whole.what}, token ${n}: ${whole.cached.toLocaleString("en")} with the cache, ${whole.naive.toLocaleString("en")} without`),
       ),
     );
     live.textContent = `Stage ${at.stage} of 5, token ${n}, ${label(n)}: ${words.title}. ${words.focus}`;
@@ -417,17 +424,23 @@ function walkthrough(root) {
 
   function fit() {
     if (!scene) return;
+    const phone = root.clientWidth < 600;
     const wide = root.clientWidth >= 1180;
     root.classList.toggle("wide", wide);
-    const phone = root.clientWidth < 600;
     root.classList.toggle("phone", phone);
     const room = grid.clientWidth || root.clientWidth;
-    const [name, score, weight] = phone ? [64, 38, 44] : [88, 46, 92];
-    const matrix = Math.max(60, Math.min(30 * Math.max(16, scene.head_dim), Math.floor((room - name - score - weight - 44) / 2)));
+    const [name, score, weight, gap] = phone ? [60, 34, 34, 4] : [86, 42, 92, 8];
+    const matrix = Math.max(60, Math.min(30 * Math.max(16, scene.head_dim), Math.floor((room - name - score - weight - 4 * gap - 4) / 2)));
     const cell = matrix / scene.head_dim;
-    root.classList.toggle("heat", cell < 23);
-    const row = innerHeight < 820 ? 20 : 22;
-    root.style.cssText = `--name:${name}px;--score:${score}px;--weight:${weight}px;--matrix:${matrix}px;--row:${row}px;--cell-font:${Math.min(11.5, cell * 0.42).toFixed(1)}px;--rows:${Math.max(17, Math.floor((innerHeight - 430) / row))}`;
+    root.classList.toggle("heat", cell < 21.5);
+    // Sixteen rows of history and the new one, whole on the screen where that is possible.
+    const above = grid.getBoundingClientRect().top + scrollY;
+    const row = Math.max(16, Math.min(24, Math.floor((innerHeight - above - (wide ? 150 : 270)) / 17) - 2));
+    const rows = Math.max(18, Math.floor((innerHeight - above - (wide ? 150 : 270)) / (row + 2)));
+    const sizes = { name, score, weight, matrix, gap, row };
+    for (const [key, value] of Object.entries(sizes)) root.style.setProperty(`--${key}`, `${value}px`);
+    root.style.setProperty("--rows", rows);
+    root.style.setProperty("--cell-font", `${Math.min(11.5, cell * 0.42, row * 0.56).toFixed(1)}px`);
   }
   const observer = new ResizeObserver(fit);
   observer.observe(root);
