@@ -180,7 +180,7 @@ def without_cache(m: Moment) -> str:
     return (
         f"Without a cache there is no “just the new query”. A plain forward pass takes all {rows:,} tokens again "
         f"and rebuilds them in each of the {layers} layers: {rows * layers:,} rows, of which "
-        f"{(rows - 1) * layers:,} come out as they did before. With the cache it computes {layers}."
+        f"{(rows - 1) * layers:,} come out as they did before. With the cache it computes {layers}: one a layer."
     )
 
 

@@ -15,7 +15,11 @@ function decode({ shape, b64 }) {
   };
 }
 
-const largest = (values) => values.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
+/** The magnitude that gets the full shade: nearly the largest, so that one outlier does not pale all others. */
+function fullShade(values) {
+  const sizes = Float32Array.from(values, Math.abs).sort();
+  return sizes[Math.floor(0.985 * (sizes.length - 1))] || sizes[sizes.length - 1];
+}
 
 // ---- numbers and text ---------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from explainer.components.register import register
 
 _HTML = """
 <div class="scene-root" role="region" aria-label="Walkthrough of one generated token">
+  <h1 class="sr">The KV cache, live: one generated token in five stages</h1>
   <p class="text"></p>
   <nav class="rail" aria-label="Stages"></nav>
   <div class="area">

@@ -80,16 +80,14 @@ function walkthrough(root) {
 
   const tokenName = (position) => [el("span.token", { title: label(position) }, label(position)), el("small", {}, String(position))];
 
+  /** Make the grid for a new walk. */
   function build() {
     const heads = (n) => Array.from({ length: n }, (_, i) => el("option", { value: i }, String(i)));
     const layerSelect = el("select", { "aria-label": "Layer" }, ...heads(scene.n_layers));
     const headSelect = el("select", { "aria-label": "Head" }, ...heads(scene.n_heads));
-    layerSelect.value = scene.layer;
-    headSelect.value = scene.head;
     const pick = () => send("view", { layer: Number(layerSelect.value), head: Number(headSelect.value) });
     layerSelect.onchange = pick;
     headSelect.onchange = pick;
-    const shared = scene.n_kv_heads < scene.n_heads ? el("span.shared", {}, `reads KV head ${scene.kv_head}`) : null;
 
     const q = gridLine([], { k: "q" });
     const kv = gridLine([], { k: "k", v: "v" });
@@ -113,7 +111,7 @@ function walkthrough(root) {
         "div.head.columns",
         { role: "none" },
         el("span.name", {}, "token"),
-        el("span.cells", {}, el("b", {}, el("span.long", {}, "Cached keys "), "K"), el("label", {}, "layer ", layerSelect), el("label", {}, "head ", headSelect), shared),
+        el("span.cells", {}, el("b", {}, el("span.long", {}, "Cached keys "), "K"), el("label", {}, "layer ", layerSelect), el("label", {}, "head ", headSelect), el("span.shared")),
         el("span.score", {}, "score"),
         el("span.weight", {}, el("span.long", {}, "weight")),
         el("span.cells", {}, el("b", {}, el("span.long", {}, "Cached values "), "V"), el("span.size")),
@@ -121,8 +119,16 @@ function walkthrough(root) {
       body,
       el("div.foot", { role: "rowgroup" }, output.node),
     );
+    Object.assign(build, { q, kv, output, body, layerSelect, headSelect });
+  }
+
+  /** Forget what the cells hold: the tensors, or the paper below them, have changed. */
+  function refill() {
+    lines.forEach((line) => (line.filled = false));
+    build.layerSelect.value = scene.layer;
+    build.headSelect.value = scene.head;
+    $(".shared").textContent = scene.n_kv_heads < scene.n_heads ? `reads KV head ${scene.kv_head}` : "";
     grid.setAttribute("aria-label", `Keys and values of layer ${scene.layer}, head ${scene.head}; arrow keys read the cells`);
-    Object.assign(build, { q, kv, output, body });
   }
 
   function growTo(count) {
@@ -191,16 +197,16 @@ function walkthrough(root) {
     showText(n);
     showRail();
     showStory(step, n);
-    lines[slot].node.parentElement.scrollTop = 1e9;
+    build.body.scrollTop = 1e9;
     if (animate && !calm()) animateStage(slot, shown);
     writeUrl(n);
   }
 
   function showText(n) {
-    const first = Math.max(1, n - 40);
+    const first = Math.max(1, n - Math.floor(root.clientWidth / 50));
     const parts = first > 1 ? [el("span.quiet", {}, "… ")] : [];
     for (let i = first; i <= n; i++) {
-      const text = scene.texts[i];
+      const text = scene.texts[i].replaceAll("\n", "⏎ ");
       if (i === n) parts.push(el("b.fresh-word", {}, text));
       else if (i >= scene.prompt_length) parts.push(text.match(/^\s*/)[0], el("span.generated", { title: chance(i) }, text.trimStart()));
       else parts.push(text);
@@ -210,7 +216,7 @@ function walkthrough(root) {
       el(i ? "span.guess" : "span.guess.best", {}, text, el("small", {}, num(p, 2))),
     );
     const spaced = guesses.flatMap((guess) => [guess, " "]);
-    textLine.replaceChildren(el("span.so-far", {}, ...parts), el("span.next", {}, el("span.quiet", {}, "→ "), ...spaced));
+    textLine.replaceChildren(el("span.so-far", {}, ...parts), " ", el("span.next", {}, el("span.quiet", {}, "→ "), ...spaced));
   }
 
   const chance = (position) => {
@@ -435,11 +441,12 @@ function walkthrough(root) {
     root.classList.toggle("heat", cell < 21.5);
     // Sixteen rows of history and the new one, whole on the screen where that is possible.
     const above = grid.getBoundingClientRect().top + scrollY;
-    const row = Math.max(16, Math.min(24, Math.floor((innerHeight - above - (wide ? 150 : 270)) / 17) - 2));
+    const row = Math.max(16, Math.min(26, Math.floor((innerHeight - above - (wide ? 150 : 270)) / 17) - 2));
     const rows = Math.max(18, Math.floor((innerHeight - above - (wide ? 150 : 270)) / (row + 2)));
     const sizes = { name, score, weight, matrix, gap, row };
     for (const [key, value] of Object.entries(sizes)) root.style.setProperty(`--${key}`, `${value}px`);
     root.style.setProperty("--rows", rows);
+    if (build.body) build.body.scrollTop = 1e9; // rows have another height now, and the newest is to be seen
     root.style.setProperty("--cell-font", `${Math.min(11.5, cell * 0.42, row * 0.56).toFixed(1)}px`);
   }
   const observer = new ResizeObserver(fit);
@@ -463,9 +470,10 @@ function walkthrough(root) {
       ...Object.fromEntries(["q", "score", "weight", "output"].map((name) => [name, decode(step[name]).data])),
     }));
     if (!grown) {
-      scales = { k: largest(tensors.k.data), v: largest(tensors.v.data), q: Math.max(...steps.map((step) => largest(step.q))) };
+      scales = { k: fullShade(tensors.k.data), v: fullShade(tensors.v.data), q: fullShade(steps[0].q) };
       if (!before) buildRail();
-      build();
+      if (before?.id !== data.id) build();
+      refill();
       fit();
     }
     root.classList.remove("waiting");
