@@ -77,7 +77,9 @@ def from_address(params: Mapping[str, str], cards: tuple[ModelCard, ...]) -> tup
             try:
                 wanted[field] = int(params[key])
             except ValueError:
-                notes.append(f"{key}={_short(params[key])} in the address is no whole number; it was ignored.")
+                notes.append(
+                    f"{key}={_short(params[key])} in the address is no whole number; it was ignored."
+                )
     choice = replace(Choice(), **wanted)  # type: ignore[arg-type]
     if "prompt" in params:
         prompt = params["prompt"]
@@ -88,7 +90,9 @@ def from_address(params: Mapping[str, str], cards: tuple[ModelCard, ...]) -> tup
         try:
             choice = replace(choice, temperature=float(params["temperature"]))
         except ValueError:
-            notes.append(f"temperature={_short(params['temperature'])} in the address is no number; it was ignored.")
+            notes.append(
+                f"temperature={_short(params['temperature'])} in the address is no number; it was ignored."
+            )
     fitted, complaints = fit(choice, cards)
     return fitted, notes + complaints
 

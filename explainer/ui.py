@@ -151,7 +151,9 @@ def controls() -> None:
     c = choice()
     shown = card().config
     st.html(_PAGE_STYLE)
-    kv_options = sorted({k.config.n_kv_heads for k in cards() if k.config.n_heads == shown.n_heads}, reverse=True)
+    kv_options = sorted(
+        {k.config.n_kv_heads for k in cards() if k.config.n_heads == shown.n_heads}, reverse=True
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
         st.text_input(
             "Prompt",

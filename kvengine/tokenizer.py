@@ -12,7 +12,11 @@ END_OF_TEXT = 0
 
 def _byte_alphabet() -> dict[str, int]:
     """Letter -> byte, as GPT-2's byte-level BPE pairs them: printable bytes are themselves, the rest from 256 on."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    printable = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    ]
     rest = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(rest)}
 
@@ -25,7 +29,9 @@ class Tokenizer:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise CheckpointError(f"{path.parent.name} has no tokenizer.json; copy the model's complete directory.")
+            raise CheckpointError(
+                f"{path.parent.name} has no tokenizer.json; copy the model's complete directory."
+            )
         try:
             self._bpe = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises a bare Exception

@@ -22,7 +22,9 @@ ARITHMETIC = {
 }
 
 
-def scene(walk: Walk, text_of: Callable[[int], str], *, layer: int, head: int, walk_id: str) -> dict[str, Any]:
+def scene(
+    walk: Walk, text_of: Callable[[int], str], *, layer: int, head: int, walk_id: str
+) -> dict[str, Any]:
     """Everything the component needs to step through the walk's recorded tokens by itself.
 
     `text_of` gives a token's text. `walk_id` names the walk: data with the same id continue it. The last
@@ -71,7 +73,8 @@ def _step(
 ) -> dict[str, Any]:
     config = walk.model.config
     attention = {
-        name: step.trace[f"layers.{layer}.attn.{name}"][0, head, 0] for name in ("q_rot", "scores", "weights", "z")
+        name: step.trace[f"layers.{layer}.attn.{name}"][0, head, 0]
+        for name in ("q_rot", "scores", "weights", "z")
     }
     best, loudest = int(attention["weights"].argmax()), int(attention["scores"].argmax())
     moment = Moment(

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from explainer.story.formula import formula, fraction, history, op, root, row, rows, total, turned, var
 from kvengine.config import Config
 from kvengine.cost import pass_cost
-from explainer.story.formula import formula, fraction, history, op, root, row, rows, total, turned, var
 
 #: The rail: what the five stages are called.
 STAGES = ("Fresh q, k, v", "Append", "Score", "Weight the values", "Next query reuses")
@@ -93,7 +93,15 @@ def _append(m: Moment) -> Stage:
         why="The causal mask lets no token see a later one, so a new token cannot change an old row. "
         "q is not stored: nobody but this token asks with it. k is stored with its rotation.",
         formulas=tuple(
-            formula(history(name, n - 1), op("→"), op("["), rows(name, n - 1), op(","), var(name, n, "fresh"), op("]"))
+            formula(
+                history(name, n - 1),
+                op("→"),
+                op("["),
+                rows(name, n - 1),
+                op(","),
+                var(name, n, "fresh"),
+                op("]"),
+            )
             for name in ("k", "v")
         ),
         shapes=f"K and V: [{n} × {width}] → [{n + 1} × {width}] each",
@@ -115,7 +123,9 @@ def _score(m: Moment) -> Stage:
             formula(
                 var("s", "i", "fresh"),
                 op("="),
-                fraction(row(var("q", n, "fresh"), op("·"), var("k", "i", "cached")), root(f"<mn>{width}</mn>")),
+                fraction(
+                    row(var("q", n, "fresh"), op("·"), var("k", "i", "cached")), root(f"<mn>{width}</mn>")
+                ),
             ),
             formula(var("i"), op("="), f"<mn>0</mn>{op('…')}<mn>{n}</mn>"),
         ),
@@ -136,10 +146,19 @@ def _mix(m: Moment) -> Stage:
         "They were computed once, when their token came by.",
         formulas=(
             formula(
-                var("w", kind="fresh"), op("="), "<mtext>softmax</mtext>", op("("), var("s", kind="fresh"), op(")")
+                var("w", kind="fresh"),
+                op("="),
+                "<mtext>softmax</mtext>",
+                op("("),
+                var("s", kind="fresh"),
+                op(")"),
             ),
             formula(
-                var("output", n, "fresh"), op("="), total("i"), var("w", "i", "fresh"), var("v", "i", "cached")
+                var("output", n, "fresh"),
+                op("="),
+                total("i"),
+                var("w", "i", "fresh"),
+                var("v", "i", "cached"),
             ),
         ),
         shapes=f"[1 × {n + 1}] · [{n + 1} × {width}] → [1 × {width}]",
@@ -162,7 +181,9 @@ def _reuse(m: Moment) -> Stage:
         formulas=(
             formula(turned(n, var("h", n), var("W", "Q")), op("→"), var("q", n, "fresh")),
             formula(var("q", n, "fresh"), op("·"), history("k", n - 1), op("→"), "<mtext>scores</mtext>"),
-            formula("<mtext>weights</mtext>", op("×"), history("v", n - 1), op("→"), var("output", n, "fresh")),
+            formula(
+                "<mtext>weights</mtext>", op("×"), history("v", n - 1), op("→"), var("output", n, "fresh")
+            ),
         ),
         shapes=f"[1 × {c.head_dim}] · [{c.head_dim} × {n + 1}] → [1 × {n + 1}] · "
         f"[{n + 1} × {c.head_dim}] → [1 × {c.head_dim}]",
