@@ -11,7 +11,7 @@ END_OF_TEXT = 0
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """Letter -> byte, as GPT-2's byte-level BPE pairs them: printable bytes are themselves, the rest from 256 on."""
+    """Letter -> byte, as GPT-2's byte-level BPE pairs them: printable bytes as they are, the rest from 256 on."""
     printable = [
         *range(ord("!"), ord("~") + 1),
         *range(ord("¡"), ord("¬") + 1),
@@ -35,7 +35,9 @@ class Tokenizer:
         try:
             self._bpe = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises a bare Exception
-            raise CheckpointError(f"{path.parent.name}/tokenizer.json cannot be read: {error}") from None
+            raise CheckpointError(
+                f"{path.parent.name}/tokenizer.json cannot be read ({error}); copy it again."
+            ) from None
 
     @property
     def vocab_size(self) -> int:
@@ -66,4 +68,4 @@ class Tokenizer:
         if "\ufffd" not in text:
             return text
         # Part of a character: the vocabulary writes each byte as one letter of an alphabet of its own.
-        return "".join(f"<0x{_BYTES[letter]:02X}>" for letter in self._bpe.id_to_token(token_id))
+        return "".join(f"<0x{_BYTES[letter]:02X}>" for letter in self._bpe.id_to_token(token_id) or "")

@@ -158,7 +158,7 @@ class Walk:
             for quantity, suffix in COMPARED.items():
                 if name.endswith(suffix):
                     ours = torch.from_numpy(cached[name])
-                    # The naive pass has a row for every token; the cached one, of scores and outputs, the last.
+                    # The naive pass has all rows; of scores and outputs the cached one has the last.
                     theirs = tensor[..., -ours.shape[-2] :, :].cpu()
                     numbers += ours.numel()
                     differences[quantity] = max(differences[quantity], float((ours - theirs).abs().max()))

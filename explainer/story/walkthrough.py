@@ -174,8 +174,8 @@ def _reuse(m: Moment) -> Stage:
         title="The next query reads the same rows",
         fresh=f"q of “{m.next_token}”, and one new row each of K and V",
         read=f"{_rows(n, 'row')} of K and of V from the cache",
-        focus=f"The model went on with “{m.next_token}”. Its query is fresh; the {_rows(n, 'row')} of K and V "
-        "that it asks are read, not rebuilt.",
+        focus=f"The model went on with “{m.next_token}”. Its query is fresh; the {_rows(n, 'row')} "
+        "of K and V that it asks are read, not rebuilt.",
         why="The cache does not make the new query free. It saves the old rows: their k and v, and with them "
         "all that led there, their queries, attention rows, norms and MLPs.",
         formulas=(
@@ -197,16 +197,17 @@ def _reuse(m: Moment) -> Stage:
 
 def without_cache(m: Moment) -> str:
     """What the next token costs when nothing was kept."""
-    rows, layers = m.position + 2, m.config.n_layers
+    count, layers = m.position + 2, m.config.n_layers
     return (
-        f"Without a cache there is no “just the new query”. A plain forward pass takes all {rows:,} tokens again "
-        f"and rebuilds them in each of the {layers} layers: {rows * layers:,} rows, of which "
-        f"{(rows - 1) * layers:,} come out as they did before. With the cache it computes {layers}: one a layer."
+        f"Without a cache there is no “just the new query”. A plain forward pass takes all {count:,} tokens "
+        f"again and rebuilds them in each of the {layers} layers: {count * layers:,} rows, of which "
+        f"{(count - 1) * layers:,} come out as they did before. With the cache it computes {layers}: "
+        "one a layer."
     )
 
 
 def whole_step(config: Config, position: int) -> Meter:
-    """The multiplications of the whole model for the token at `position`, all layers, heads, MLPs, readout."""
+    """The multiplications of the whole model for the token at `position`: projections to readout."""
     return Meter(
         "multiplications, whole model",
         pass_cost(config, q_len=1, start=position).multiplications,

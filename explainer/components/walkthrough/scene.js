@@ -105,12 +105,13 @@ function walkthrough(root) {
     );
     lines = [];
     const body = el("div.history", { role: "rowgroup", tabindex: "-1" });
+    body.onscroll = countAbove;
     grid.replaceChildren(
       el("div.panel.new-token", { role: "rowgroup" }, el("div.head", { role: "none" }, el("b.new-title"), el("span.new-note")), q.node, kv.node),
       el(
         "div.head.columns",
         { role: "none" },
-        el("span.name", {}, "token"),
+        el("span.name", {}, el("small.above"), "token"),
         el("span.cells", {}, el("b", {}, el("span.long", {}, "Cached keys "), "K"), el("label", {}, "layer ", layerSelect), el("label", {}, "head ", headSelect), el("span.shared")),
         el("span.score", {}, "score"),
         el("span.weight", {}, el("span.long", {}, "weight")),
@@ -147,6 +148,12 @@ function walkthrough(root) {
     line.filled = true;
     fillCells(line.left, tensors.k.row(position), scales.k, `key of ${label(position)}`);
     fillCells(line.right, tensors.v.row(position), scales.v, `value of ${label(position)}`);
+  }
+
+  /** How many older rows have scrolled out of sight. */
+  function countAbove() {
+    const above = Math.round(build.body.scrollTop / (build.q.node.offsetHeight + 2));
+    $(".above").textContent = above ? `↑ ${above} more` : "";
   }
 
   // ---- one state of the page -------------------------------------------------------------------------
@@ -198,6 +205,7 @@ function walkthrough(root) {
     showRail();
     showStory(step, n);
     build.body.scrollTop = 1e9;
+    countAbove();
     if (animate && !calm()) animateStage(slot, shown);
     writeUrl(n);
   }
