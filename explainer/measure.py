@@ -1,5 +1,6 @@
 """What the timing page can measure, as runs for the lab: the setting, and the generator that measures it."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,6 +11,9 @@ from kvengine.recording import Provenance
 from kvengine.timing import Agreement, Row, TimedStep, agreement, lengths_up_to, race, sweep
 
 Stopped = Callable[[], bool]
+
+#: Seconds before the first clock starts: the page that asked has just been drawn anew by the same process.
+SETTLE = 0.4
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def race_of(setting: Setting, new_tokens: int) -> Callable[[Stopped], Iterator[T
     """Both paths generate `new_tokens` tokens from the prompt; each step is a result."""
 
     def measure(stopped: Stopped) -> Iterator[TimedStep]:
+        time.sleep(SETTLE)
         with threads(setting.threads):
             model = place(setting.model, device=setting.device, dtype=setting.dtype)
             yield from race(model, setting.prompt_ids, max_new_tokens=new_tokens)
@@ -51,6 +56,7 @@ def sweep_of(setting: Setting, longest: int, *, with_cat: bool) -> Callable[[Sto
     """One step of every path at lengths up to `longest`; each length is a result."""
 
     def measure(stopped: Stopped) -> Iterator[Row]:
+        time.sleep(SETTLE)
         with threads(setting.threads):
             model = place(setting.model, device=setting.device, dtype=setting.dtype, max_seq_len=longest)
             lengths = lengths_up_to(longest)

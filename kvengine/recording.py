@@ -30,11 +30,6 @@ FORMAT, VERSION = "kv-cache-timing", 1
 MOST_POINTS = 200
 MOST_BYTES = 200_000
 
-COLUMNS = (
-    *("path", "tokens", "q25_ms", "median_ms", "q75_ms", "repeats"),
-    *("multiplications", "projected_rows", "bytes_read", "same_token", "largest_logit_difference"),
-)
-
 
 class RecordingError(KVEngineError):
     """A file that holds no recorded run."""
@@ -111,22 +106,33 @@ def from_json(data: bytes) -> Recording:
     return Recording(provenance, tuple(_point(p) for p in points))
 
 
-def to_csv(config: Config, rows: Sequence[Row], bytes_per_float: int) -> str:
+def table(config: Config, rows: Sequence[Row], bytes_per_float: int) -> list[dict[str, str | int | float]]:
     """A line for each operation at each length, its counted work beside its time."""
+    return [
+        {
+            "path": p.path,
+            "tokens": p.length,
+            "median ms": round(p.median * 1e3, 4),
+            "q25 ms": round(p.q25 * 1e3, 4),
+            "q75 ms": round(p.q75 * 1e3, 4),
+            "repeats": p.repeats,
+            "multiplications": step_cost(config, p.path, p.length).multiplications,
+            "projected rows": step_projections(p.path, p.length),
+            "bytes read": step_bytes(config, p.length, bytes_per_float),
+            "same token": "yes" if row.same_token else "no",
+            "largest logit difference": row.difference,
+        }
+        for row in rows
+        for p in row.points.values()
+    ]
+
+
+def to_csv(lines: Sequence[dict[str, str | int | float]]) -> str:
+    """The table for a spreadsheet."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        for p in row.points.values():
-            milliseconds = [f"{seconds * 1e3:.6g}" for seconds in (p.q25, p.median, p.q75)]
-            counted = [
-                step_cost(config, p.path, p.length).multiplications,
-                step_projections(p.path, p.length),
-                step_bytes(config, p.length, bytes_per_float),
-            ]
-            writer.writerow(
-                [p.path, p.length, *milliseconds, p.repeats, *counted, row.same_token, row.difference]
-            )
+    writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
     return out.getvalue()
 
 

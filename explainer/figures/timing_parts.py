@@ -69,7 +69,22 @@ def length_ticks(figure: go.Figure, lengths: Sequence[int], *, log: bool) -> Non
     """Label the measured lengths themselves on a logarithmic axis."""
     if log:
         figure.update_xaxes(tickvals=list(lengths), ticktext=[f"{n:,}" for n in lengths], tickangle=0)
-        figure.update_yaxes(dtick=1)
+
+
+def value_axis(figure: go.Figure, title: str, *, log: bool) -> None:
+    """A y axis; a logarithmic one labels 1, 2 and 5 while that stays readable."""
+    figure.update_yaxes(title=title, type="log" if log else "linear")
+    values = [y for trace in figure.data for y in trace.y or () if y and y > 0]
+    if log and values:
+        figure.update_yaxes(dtick="D2" if max(values) < 300 * min(values) else 1)
+
+
+def hatched(colour: str, shape: str, palette: Palette) -> dict[str, Any]:
+    """A bar's fill: the colour, with a pattern of the paper in it."""
+    return {
+        "color": colour,
+        "pattern": {"shape": shape, "bgcolor": colour, "fgcolor": palette.paper, "size": 6, "solidity": 0.25},
+    }
 
 
 def style(path: str, palette: Palette) -> dict[str, Any]:
@@ -90,7 +105,7 @@ def style(path: str, palette: Palette) -> dict[str, Any]:
 def add_line(
     figure: go.Figure, points: Sequence[Point], path: str, palette: Palette, *, total: bool, recorded: bool
 ) -> None:
-    """Medians in milliseconds with their band; a recorded run thin and dashed, without markers or band."""
+    """Medians in milliseconds, with their band for the two paths; a recorded run is a thin dashed line alone."""
     x = [p.length for p in points]
     look = style(path, palette)
     if recorded:
@@ -99,7 +114,7 @@ def add_line(
             "mode": "lines",
             "line": {"color": look["line"]["color"], "dash": "longdashdot", "width": 1.2},
         }
-    elif not total:
+    elif not total and path != CAT:
         figure.add_scatter(
             x=[*x, *reversed(x)],
             y=[p.q75 * 1e3 for p in points] + [p.q25 * 1e3 for p in reversed(points)],

@@ -10,10 +10,10 @@ def milliseconds(seconds: float) -> str:
 
 
 def times(ratio: float) -> str:
-    """500.5×, 12×, 1.3×: three digits at most below a thousand, one decimal kept where it is exact."""
-    if ratio >= 100:
+    """1.3×, 12×, 1,024×; a count such as 500.5 keeps its one decimal."""
+    if ratio >= 10 and (ratio * 10) % 1 == 0:
         return f"{ratio:,.1f}×".replace(".0×", "×")
-    return f"{ratio:.1f}×" if ratio < 10 else f"{ratio:.0f}×"
+    return f"{ratio:.1f}×" if ratio < 10 else f"{ratio:,.0f}×"
 
 
 def rate(per_second: float) -> str:

@@ -16,6 +16,14 @@ function svg(tag, attributes, text) {
   return node;
 }
 
+/** The median of each value and its four neighbours on either side. */
+function smooth(values) {
+  return values.map((_, i) => {
+    const near = values.slice(Math.max(0, i - 4), i + 5).sort((a, b) => a - b);
+    return near[near.length >> 1];
+  });
+}
+
 /** 1, 2 or 5 times a power of ten, the smallest that is at least x. */
 function nice(x) {
   const power = Math.pow(10, Math.floor(Math.log10(x)));
@@ -84,8 +92,10 @@ function createRace(root) {
     const height = 230;
     const box = { left: 46, right: width - 66, top: 10, bottom: height - 34 };
     const all = PATHS.flatMap((path) => data.lanes[path].ms).sort((a, b) => a - b);
+    const smoothed = Object.fromEntries(PATHS.map((path) => [path, smooth(data.lanes[path].ms)]));
     // A step in which the machine did something else must not flatten all others.
-    const top = nice(Math.max(1e-3, (all[Math.floor(all.length * 0.98)] ?? 1) * 1.1));
+    const most = Math.max(...PATHS.flatMap((path) => smoothed[path]), 1e-3);
+    const top = nice(Math.min(all.at(-1) ?? 1, most * 1.5));
     const x = (i) => box.left + ((box.right - box.left) * i) / Math.max(1, data.newTokens - 1);
     const y = (ms) => box.bottom - ((box.bottom - box.top) * Math.min(ms, top)) / top;
     const marks = [];
@@ -102,16 +112,16 @@ function createRace(root) {
     for (const path of [...PATHS].reverse()) {
       const { ms } = data.lanes[path];
       if (!ms.length) continue;
-      const points = ms.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-      marks.push(svg("polyline", { class: path, points }));
-      const recent = [...ms.slice(-9)].sort((a, b) => a - b);
-      const label = { class: "name", x: x(ms.length - 1) + 6, y: y(recent[recent.length >> 1]) + 4 };
+      const points = (values) => values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
+      marks.push(svg("polyline", { class: `${path} each-step`, points: points(ms) }));
+      marks.push(svg("polyline", { class: path, points: points(smoothed[path]) }));
+      const label = { class: "name", x: x(ms.length - 1) + 6, y: y(smoothed[path].at(-1)) + 4 };
       marks.push(svg("text", label, path));
     }
     chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
     chart.replaceChildren(...marks);
     const above = all.filter((ms) => ms > top).length;
-    note.textContent = above ? `${above} of ${all.length} steps lie above the axis` : "";
+    note.textContent = `thin: every step; bold: the median of nine neighbours${above ? `; ${above} of ${all.length} steps lie above the axis` : ""}`;
     const last = PATHS.map((path) => [path, data.lanes[path].ms.at(-1)]).filter(([, ms]) => ms !== undefined);
     chart.setAttribute(
       "aria-label",

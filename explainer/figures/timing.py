@@ -1,0 +1,287 @@
+"""Measured rows -> plotly figures, for a light and a dark page."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from math import sqrt
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from explainer.figures.timing_parts import (
+    Palette,
+    add_line,
+    figure_with,
+    hatched,
+    lay_out,
+    length_ticks,
+    mark_losses,
+    square,
+    style,
+    value_axis,
+)
+from explainer.story.units import milliseconds
+from kvengine.config import Config
+from kvengine.recording import Recording
+from kvengine.speed import (
+    Fit,
+    points_of,
+    step_bytes,
+    step_cost,
+    step_projections,
+    total_projections,
+    total_seconds,
+)
+from kvengine.timing import CACHED, CAT, NAIVE, PREFILL, Point, Row
+
+STEP, TOTAL, RATIO = "One step", "Whole text", "Ratio"
+MULTIPLICATIONS, PROJECTIONS, BYTES = "Multiplications", "Projected rows", "Bytes read"
+
+
+def plot_config(filename: str) -> dict[str, object]:
+    """For st.plotly_chart: one button, which saves the figure as a PNG."""
+    return {
+        "displaylogo": False,
+        "displayModeBar": True,
+        "modeBarButtons": [["toImage"]],
+        "scrollZoom": False,
+        "toImageButtonOptions": {"format": "png", "filename": filename, "scale": 2},
+    }
+
+
+def measured(
+    rows: Sequence[Row], view: str, palette: Palette, *, log: bool, recording: Recording | None = None
+) -> go.Figure:
+    """Time of one step with its band, time of a whole text, or naive over cached, against the length."""
+    figure = figure_with(palette, "tokens in the text", log=log)
+    live = {path: points_of(rows, path) for path in (CACHED, NAIVE, CAT)}
+    recorded = {path: recording.of(path) for path in live} if recording else {}
+    if view == RATIO:
+        title = "naive ÷ cached, measured"
+        _add_ratio(figure, palette, _ratios(live, total=False), "one step")
+        _add_ratio(figure, palette, _ratios(live, total=True), "whole text", total=True)
+        if recorded:
+            _add_ratio(figure, palette, _ratios(recorded, total=False), "one step, recorded", recorded=True)
+    else:
+        title = "ms for one step" if view == STEP else "ms for the whole text"
+        for source, is_recorded in ((live, False), (recorded, True)):
+            for path, points in source.items():
+                if points:
+                    add_line(figure, points, path, palette, total=view == TOTAL, recorded=is_recorded)
+    value_axis(figure, title, log=log)
+    length_ticks(figure, sorted({p.length for points in live.values() for p in points}), log=log)
+    if view == STEP:
+        mark_losses(figure, rows, palette, log=log)
+    return figure
+
+
+def counted(
+    config: Config,
+    lengths: Sequence[int],
+    view: str,
+    quantity: str,
+    palette: Palette,
+    *,
+    log: bool,
+    bytes_per_float: int,
+) -> go.Figure:
+    """The same lengths, counted instead of measured."""
+    figure = figure_with(palette, "tokens in the text", log=log)
+
+    def step(path: str, n: int) -> int:
+        if quantity == MULTIPLICATIONS:
+            return step_cost(config, path, n).multiplications
+        return (
+            step_projections(path, n) if quantity == PROJECTIONS else step_bytes(config, n, bytes_per_float)
+        )
+
+    def steps(path: str) -> list[int]:
+        return [step(path, n) for n in lengths]
+
+    def totals(path: str) -> list[int]:
+        running = list(accumulate(step(path, n) for n in range(1, max(lengths) + 1)))
+        return [running[n - 1] for n in lengths]
+
+    if view == RATIO:
+        for name, count in (("one step", steps), ("whole text", totals)):
+            ratios = [naive / cached for naive, cached in zip(count(NAIVE), count(CACHED), strict=True)]
+            _add_ratio(figure, palette, (list(lengths), ratios), name, total=name == "whole text")
+        title = f"naive ÷ cached, {quantity.lower()}"
+    else:
+        for path in (CACHED, NAIVE):
+            figure.add_scatter(
+                x=list(lengths),
+                y=steps(path) if view == STEP else totals(path),
+                **style(path, palette),
+                hovertemplate="%{x:,} tokens: %{y:,}<extra>%{fullData.name}</extra>",
+            )
+        title = f"{quantity.lower()}, {view.lower()}"
+    value_axis(figure, title, log=log)
+    length_ticks(figure, lengths, log=log)
+    return figure
+
+
+def prefill_bars(rows: Sequence[Row], palette: Palette) -> go.Figure:
+    """Time to the first token: the prefill of the cached path beside the naive path's first pass."""
+    figure = figure_with(palette, "tokens in the prompt")
+    for path, name, colour, pattern in (
+        (PREFILL, "cached path: prefill, keys and values stored", palette.orange, "/"),
+        (NAIVE, "naive path: its first pass", palette.grey, ""),
+    ):
+        points = points_of(rows, path)
+        figure.add_bar(
+            x=[f"{p.length:,}" for p in points],
+            y=[p.median * 1e3 for p in points],
+            name=name,
+            marker=hatched(colour, pattern, palette),
+            error_y={
+                "type": "data",
+                "array": [(p.q75 - p.median) * 1e3 for p in points],
+                "arrayminus": [(p.median - p.q25) * 1e3 for p in points],
+                "color": palette.ink,
+                "thickness": 1,
+            },
+            hovertemplate="%{x} tokens: %{y:.3g} ms<extra></extra>",
+        )
+    figure.update_xaxes(type="category")
+    value_axis(figure, "ms to the first token", log=True)
+    figure.update_layout(barmode="group", bargap=0.3)
+    return figure
+
+
+def to_scale(n: int, palette: Palette, seconds: tuple[float, float] | None = None) -> go.Figure:
+    """Squares whose areas are the counts, and beside them squares whose areas are the measured times.
+
+    In the count, the naive square holds the cached path's fresh rows in orange; all else in it is avoidable.
+    """
+    figure = figure_with(palette, "")
+    naive, cached = total_projections(NAIVE, n), total_projections(CACHED, n)
+    square(figure, 0, 1, palette.blue, f"naive<br>{naive:,} rows", palette)
+    side = sqrt(cached / naive)
+    square(figure, 0, side, palette.orange, "", palette)
+    square(figure, 1.15, side, palette.orange, f"cached<br>{cached:,} rows", palette)
+    titles = [(0.0, "Counted: projected rows")]
+    end = 1.7
+    if seconds is not None:
+        end = 3.6
+        titles.append((1.95, "Measured: time"))
+        square(figure, 1.95, 1, palette.grey, f"naive<br>{milliseconds(seconds[0])}", palette)
+        side = sqrt(seconds[1] / seconds[0])
+        square(figure, 3.1, side, palette.blue, f"cached<br>{milliseconds(seconds[1])}", palette)
+    for x, title in titles:
+        figure.add_annotation(
+            x=x, y=1.1, text=f"<b>{title}</b>", showarrow=False, xanchor="left", font={"color": palette.ink}
+        )
+    figure.update_xaxes(visible=False, range=[-0.02, end], constrain="domain", constraintoward="left")
+    figure.update_yaxes(visible=False, range=[-0.25, 1.2], scaleanchor="x", scaleratio=1)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0}, height=340, showlegend=False)
+    return figure
+
+
+def fitted(
+    config: Config, rows: Sequence[Row], fit: Fit, bytes_per_float: int, palette: Palette
+) -> go.Figure:
+    """Above, the model's line through the measured points; below, by how much it misses each."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.07)
+    lay_out(figure, palette)
+    for path in (CACHED, NAIVE):
+        points = points_of(rows, path)
+        x = [p.length for p in points]
+        look = style(path, palette)
+        model = [sum(fit.parts(config, path, n, bytes_per_float)) * 1e3 for n in x]
+        figure.add_scatter(
+            x=x,
+            y=[p.median * 1e3 for p in points],
+            name=f"{path}, measured",
+            mode="markers",
+            marker={**look["marker"], "size": 9},
+            hovertemplate="%{x:,} tokens: %{y:.3g} ms<extra>%{fullData.name}</extra>",
+        )
+        figure.add_scatter(
+            x=x,
+            y=model,
+            name=f"{path}, fitted",
+            mode="lines",
+            line=look["line"],
+            hovertemplate="%{x:,} tokens: %{y:.3g} ms<extra>%{fullData.name}</extra>",
+        )
+        figure.add_scatter(
+            x=x,
+            y=[100 * fit.residuals[path, n] for n in x],
+            showlegend=False,
+            mode="markers",
+            name=f"{path}, residual",
+            marker=look["marker"],
+            hovertemplate="%{x:,} tokens: fitted %{y:+.0f} % off<extra>%{fullData.name}</extra>",
+            row=2,
+            col=1,
+        )
+    figure.add_hline(y=0, line={"color": palette.muted, "width": 1}, row=2, col=1)
+    ticks = [row.length for row in rows]
+    figure.update_xaxes(type="log", tickvals=ticks, tickformat=",")
+    figure.update_xaxes(title="tokens in the text", row=2, col=1)
+    figure.update_yaxes(title="ms for one step", type="log", dtick="D2", row=1, col=1)
+    figure.update_yaxes(title="miss, %", row=2, col=1)
+    figure.update_layout(height=420)
+    return figure
+
+
+def parts(config: Config, fit: Fit, length: int, bytes_per_float: int, palette: Palette) -> go.Figure:
+    """Where the fitted time of one step goes, as a share: fixed, multiplying, reading keys and values."""
+    figure = figure_with(palette, "% of the fitted step")
+    split = {path: fit.parts(config, path, length, bytes_per_float) for path in (CACHED, NAIVE)}
+    names = {path: f"{path}<br>{milliseconds(sum(split[path]))}" for path in (NAIVE, CACHED)}
+    terms = (
+        ("fixed", palette.grey, ""),
+        ("multiplying", palette.orange, "/"),
+        ("reading K and V", palette.blue, "."),
+    )
+    for i, (term, colour, pattern) in enumerate(terms):
+        figure.add_bar(
+            y=list(names.values()),
+            x=[100 * split[path][i] / sum(split[path]) for path in names],
+            customdata=[milliseconds(split[path][i]) for path in names],
+            name=term,
+            orientation="h",
+            marker=hatched(colour, pattern, palette),
+            hovertemplate="%{customdata}, %{x:.0f} %<extra>%{fullData.name}</extra>",
+        )
+    figure.update_layout(barmode="stack", height=230, bargap=0.35)
+    figure.update_yaxes(showgrid=False)
+    return figure
+
+
+def _ratios(points: dict[str, list[Point]], *, total: bool) -> tuple[list[int], list[float]]:
+    """Naive over cached at the lengths that both have."""
+    cached, naive = ({p.length: p for p in points[path]} for path in (CACHED, NAIVE))
+    lengths = sorted(cached.keys() & naive.keys())
+    if total:
+        sums = {path: [total_seconds(points[path], n) for n in lengths] for path in (CACHED, NAIVE)}
+        return lengths, [n / c for n, c in zip(sums[NAIVE], sums[CACHED], strict=True)]
+    return lengths, [naive[n].median / cached[n].median for n in lengths]
+
+
+def _add_ratio(
+    figure: go.Figure,
+    palette: Palette,
+    curve: tuple[list[int], list[float]],
+    name: str,
+    *,
+    total: bool = False,
+    recorded: bool = False,
+) -> None:
+    colour = palette.muted if total else palette.blue
+    figure.add_scatter(
+        x=curve[0],
+        y=curve[1],
+        name=name,
+        mode="lines" if recorded else "lines+markers",
+        line={
+            "color": colour,
+            "dash": "longdashdot" if recorded else "dot" if total else "solid",
+            "width": 1.2 if recorded else 2.2,
+        },
+        marker={"color": colour, "symbol": "square" if total else "circle", "size": 7},
+        hovertemplate="%{x:,} tokens: %{y:,.3g}×<extra>%{fullData.name}</extra>",
+    )
+    if len(figure.data) == 1:
+        figure.add_hline(y=1, line={"color": palette.muted, "width": 1, "dash": "dash"})
