@@ -26,6 +26,9 @@ AUTO_HISTORY = 256
 #: Stops of the length slider: every length while they are short, then coarser.
 LENGTHS = (*range(1, 33), 40, 48, 64, 96, 128, 192, 256, 384, 511)
 
+#: And of the one on the page of the avoided work, where every cell is drawn.
+BLUE_LENGTHS = (*range(2, 65),)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -41,6 +44,9 @@ class Choice:
     head: int = 0
     token: int = -1  # where the walkthrough opens; -1 is the first token behind the history
     stage: int = 1
+    blue_length: int = 0  # tokens of the step before, on the page of the avoided work; 0: as the prompt
+    premise: int = 0  # there: what is broken; -1 is the mask, n > 0 the token at position n
+    op: int = 1  # there: the operation shown
 
 
 #: Address parameter -> field, for the fields that are whole numbers.
@@ -53,10 +59,13 @@ _WHOLE = {
     "head": "head",
     "token": "token",
     "stage": "stage",
+    "tokens": "blue_length",
+    "premise": "premise",
+    "op": "op",
 }
 
-#: Written by the walkthrough in the browser, step by step.
-BROWSER_KEYS = ("token", "stage")
+#: Written by the scenes in the browser, step by step.
+BROWSER_KEYS = ("token", "stage", "op")
 
 
 def card_for(choice: Choice, cards: tuple[ModelCard, ...]) -> ModelCard:
@@ -118,6 +127,9 @@ def fit(choice: Choice, cards: tuple[ModelCard, ...]) -> tuple[Choice, list[str]
         "temperature": (0, 2, "The temperature is 0 to 2"),
         "seed": (0, 9999, "The seed is 0 to 9999"),
         "token": (-1, longest, f"The tokens are 0 to {longest}"),
+        "blue_length": (0, BLUE_LENGTHS[-1], f"Two steps are compared over 2 to {BLUE_LENGTHS[-1]} tokens"),
+        "premise": (-1, BLUE_LENGTHS[-1] - 1, "What can be changed is the mask (-1) or an earlier token"),
+        "op": (1, 20, "The operations are 1 to 20"),
     }
     for field, (low, high, fact) in limits.items():
         value = getattr(choice, field)
