@@ -35,9 +35,13 @@ class Setting:
     def hardware(self) -> Hardware:
         return replace(hardware(self.device), threads=self.threads)
 
-    def provenance(self) -> Provenance:
-        when = datetime.now(UTC).isoformat(timespec="seconds")
+    def provenance(self, when: str) -> Provenance:
         return Provenance(when, self.name, self.dtype, self.hardware)
+
+
+def now() -> str:
+    """The time of day in UTC, as a run's provenance tells it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def race_of(setting: Setting, new_tokens: int) -> Callable[[Stopped], Iterator[TimedStep]]:

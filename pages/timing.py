@@ -11,7 +11,7 @@ from explainer.components.race import race as draw_race
 from explainer.figures import timing as figures
 from explainer.figures.timing_parts import DARK, LIGHT
 from explainer.lab import LAB, Run
-from explainer.measure import Setting, agreement_of, race_of, sweep_of
+from explainer.measure import Setting, agreement_of, now, race_of, sweep_of
 from explainer.story import timing as story
 from kvengine.errors import KVEngineError
 from kvengine.hardware import cores, devices, dtypes
@@ -32,6 +32,7 @@ class Measured:
     setting: Setting
     size: int
     prompt: str
+    when: str  # UTC, when it was started
 
 
 palette = DARK if st.context.theme.type == "dark" else LIGHT
@@ -55,7 +56,7 @@ def begin(name: str, measure: Callable[[Callable[[], bool]], Iterator[Any]], siz
         before.run.stop()
     with ui.errors_shown():
         run = LAB.submit(measure)
-    st.session_state[f"timing_{name}"] = Measured(run, setting, size, tokenizer.decode(list(kept_ids)))
+    st.session_state[f"timing_{name}"] = Measured(run, setting, size, tokenizer.decode(list(kept_ids)), now())
     st.rerun()
 
 
@@ -89,14 +90,14 @@ def prose(text: str) -> None:
 
 st.header("The timing lab", anchor=False)
 prose(story.LEAD)
-keep: dict[str, Any] = {"required": True, "persist_state": "session"}
+kept: dict[str, Any] = {"required": True, "persist_state": "session"}
 with st.container(horizontal=True, vertical_alignment="center"):
     with st.popover("Measure with", icon=":material/memory:"):
-        device = st.segmented_control("Device", devices(), default="cpu", key="t_device", **keep)
-        dtype = st.segmented_control("Precision", dtypes(device), default="float32", key="t_dtype", **keep)
+        device = st.segmented_control("Device", devices(), default="cpu", key="t_device", **kept)
+        dtype = st.segmented_control("Precision", dtypes(device), default="float32", key="t_dtype", **kept)
         choices = sorted({1, max(1, cores() // 2), cores()})
         threads = st.segmented_control(
-            "Threads", choices, default=choices[0], key="t_threads", disabled=device != "cpu", **keep
+            "Threads", choices, default=choices[0], key="t_threads", disabled=device != "cpu", **kept
         )
     setting = Setting(ui.model(ui.card().name), ui.card().name, kept_ids, device, dtype, threads)
     st.caption(
@@ -138,9 +139,7 @@ def race_section(was_polling: bool) -> None:
     )
     if not found.run.active and (line := story.race_line(steps)):
         prose(line)
-        st.caption(
-            f"Measured with {story.setting_line(found.setting.name, found.setting.dtype, found.setting.threads)}."
-        )
+        st.caption(story.setting_line(found.setting.name, found.setting.dtype, found.setting.threads))
 
 
 race_section(polling("race") is not None)
@@ -199,7 +198,7 @@ def show_sweep(found: Measured, rows: list[Any]) -> None:
         st.caption(story.recorded_line(recording.provenance))
     prose(story.view_line(view))
     prose(f"{story.losing_line(rows)} {story.agreement_line(rows)}")
-    st.caption(f"Measured with {story.setting_line(s.name, s.dtype, s.threads)}.")
+    st.caption(story.setting_line(s.name, s.dtype, s.threads))
     if not found.run.active:
         prose("**The prefill: time to the first token.** " + story.PREFILL)
         chart(figures.prefill_bars(rows, palette), "prefill", "Time to the first token of both paths")
@@ -213,21 +212,38 @@ def show_files(found: Measured, rows: list[Any]) -> None:
         st.dataframe(lines, hide_index=True)
         with st.container(horizontal=True):
             st.download_button("CSV", to_csv(lines), "timing.csv", "text/csv", icon=":material/download:")
-            recorded = to_json(s.provenance(), rows)
+            recorded = to_json(s.provenance(found.when), rows)
             st.download_button(
                 "This run, to lay over another", recorded, "timing.json", "application/json",
                 icon=":material/download:",
             )  # fmt: skip
+            st.button("Keep, to lay it over the next run", on_click=keep, args=(recorded,), key="t_keep")
+            if st.session_state.get("timing_kept"):
+                st.button("Take the kept run away", on_click=forget_kept, key="t_forget")
         st.caption(story.FILES)
-        uploaded = st.file_uploader("A recorded run to lay over this one", type="json", key="t_upload")
+        uploaded = st.file_uploader(
+            "A recorded run to lay over",
+            type="json",
+            key="t_upload",
+            on_change=forget_kept,
+            max_upload_size=1,
+        )
         try:
-            recording = from_json(uploaded.getvalue()) if uploaded else None
+            recording = from_json(uploaded.getvalue()) if uploaded else st.session_state.get("timing_kept")
         except KVEngineError as error:
             recording = None
             st.error(str(error), icon=":material/error:")
         if recording != st.session_state.get("timing_recording"):
             st.session_state["timing_recording"] = recording
             st.rerun()
+
+
+def keep(recorded: str) -> None:
+    st.session_state["timing_kept"] = from_json(recorded.encode())
+
+
+def forget_kept() -> None:
+    st.session_state["timing_kept"] = None
 
 
 sweep_section(polling("sweep") is not None)

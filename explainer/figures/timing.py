@@ -216,8 +216,8 @@ def fitted(
             col=1,
         )
     figure.add_hline(y=0, line={"color": palette.muted, "width": 1}, row=2, col=1)
-    ticks = [row.length for row in rows]
-    figure.update_xaxes(type="log", tickvals=ticks, tickformat=",")
+    figure.update_xaxes(type="log")
+    length_ticks(figure, [row.length for row in rows], log=True)
     figure.update_xaxes(title="tokens in the text", row=2, col=1)
     figure.update_yaxes(title="ms for one step", type="log", dtick="D2", row=1, col=1)
     figure.update_yaxes(title="miss, %", row=2, col=1)
