@@ -66,20 +66,23 @@ function readTheme(root) {
 
 const shade = (x, scale) => (scale ? 5 + 80 * Math.pow(Math.min(1, Math.abs(x) / scale), 0.8) : 5);
 
-/** A row of `cols` cells; fillCells() gives it values. */
-function cellRow(cols, part) {
-  const box = el("div.cells", { role: "none", "data-part": part });
+/** The place of a row of cells; fillCells() makes them when it first gives it values. */
+function cellRow(part) {
+  return el("div.cells", { role: "none", "data-part": part });
+}
+
+function addCells(box, cols) {
   box.style.setProperty("--cols", cols);
   if (cols > WIDEST_IN_CELLS) {
     box.append(el("div.strip", { role: "gridcell", tabindex: "-1" }, el("canvas")));
   } else {
     for (let i = 0; i < cols; i++) box.append(el("div.c", { role: "gridcell", tabindex: "-1" }));
   }
-  return box;
 }
 
 /** Write values into a row from cellRow(); `scale` is the magnitude that gets the full shade. */
 function fillCells(box, values, scale, label) {
+  if (!box.firstElementChild) addCells(box, values.length);
   const strip = box.firstElementChild;
   if (!strip?.classList.contains("strip")) {
     values.forEach((x, i) => {
@@ -173,6 +176,25 @@ const RECIPES = {
       `each row's weight times its entry ${col} of V${rest > 0 ? ", the largest three of " + weights.length : ""}:`,
       `${shown.map((i) => times(weights[i], column[i])).join(" + ")}${rest > 0 ? ` + … ${rest} more` : ""} = ${num(sum, 3)}`,
     ];
+  },
+  given: ({ recipe }) => [recipe.text],
+  norm({ recipe, get, row, col }) {
+    const x = get(recipe.row, row);
+    const weight = get(recipe.weight)[col];
+    const size = Math.sqrt(x.reduce((sum, entry) => sum + entry * entry, 0) / x.length + recipe.eps);
+    return [
+      `entry ${col} over the root mean square of the row's ${x.length} entries, times the weight of this column:`,
+      `${num(x[col], 3)} / ${num(size, 3)} · ${num(weight, 3)} = ${num((x[col] / size) * weight, 3)}`,
+    ];
+  },
+  add({ recipe, get, row, col }) {
+    const [a, b] = [get(recipe.left, row)[col], get(recipe.right, row)[col]];
+    return [`${recipe.symbols.join(" + ")}, entry ${col} of both:`, `${num(a, 3)} + ${b < 0 ? `(${num(b, 3)})` : num(b, 3)} = ${num(a + b, 3)}`];
+  },
+  gated({ recipe, get, row, col }) {
+    const [gate, up] = [get(recipe.gate, row)[col], get(recipe.up, row)[col]];
+    const silu = gate / (1 + Math.exp(-gate));
+    return [`SiLU(gate) · up, where SiLU(x) = x / (1 + e^−x):`, `SiLU(${num(gate, 3)}) · ${num(up, 3)} = ${times(silu, up)} = ${num(silu * up, 3)}`];
   },
 };
 
@@ -280,3 +302,36 @@ function tabStop(grid) {
 }
 
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// ---- a component's life -------------------------------------------------------------------------------
+
+const mounted = new WeakMap();
+
+/** One controller a mount, {update, destroy}: Streamlit calls a component again whenever its data change. */
+function mount(component, make) {
+  const { parentElement, data } = component;
+  if (!mounted.has(parentElement)) mounted.set(parentElement, make(parentElement.querySelector(".scene-root")));
+  const controller = mounted.get(parentElement);
+  controller.update(data, component);
+  return () => {
+    controller.destroy();
+    mounted.delete(parentElement);
+  };
+}
+
+/** Arrow keys step through a scene, unless they belong to a control that has the focus. Gives the undoing. */
+function stepKeys(root, next, back) {
+  const onKey = (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const target = event.composedPath()[0];
+    const busy = "input, textarea, select, [role=slider], [role=radiogroup], [role=tablist], [contenteditable], [role=dialog], [role=listbox]";
+    if (target.closest?.(busy)) return;
+    const inside = root.contains(target);
+    const move = { ArrowRight: next, ArrowLeft: back, ...(inside && { PageDown: next, PageUp: back }) }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    move();
+  };
+  document.addEventListener("keydown", onKey);
+  return () => document.removeEventListener("keydown", onKey);
+}
