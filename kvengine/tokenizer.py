@@ -11,7 +11,7 @@ END_OF_TEXT = 0
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """Letter -> byte, as GPT-2's byte-level BPE pairs them: printable bytes as they are, the rest from 256 on."""
+    """Letter -> byte, as GPT-2's byte-level BPE pairs them: printable bytes as such, the rest from 256 on."""
     printable = [
         *range(ord("!"), ord("~") + 1),
         *range(ord("¡"), ord("¬") + 1),

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from kvengine.tokenizer import Tokenizer
 #: Where a model's name is looked up. KVENGINE_CHECKPOINTS names another directory of models.
 CHECKPOINTS = Path(os.environ.get("KVENGINE_CHECKPOINTS", Path(__file__).parent / "checkpoints"))
 
+
 @dataclass(frozen=True)
 class ModelCard:
     """A model that can be loaded by name. `validation_loss` is in nats per held-out token."""
@@ -32,16 +34,22 @@ def available_models(root: Path | None = None) -> tuple[ModelCard, ...]:
     """The models below `root` whose description can be read, in the order of their names.
 
     A directory with a broken description is left out here; loading it by name says what is wrong with it.
+    Raises `CheckpointError` when there is no such `root`.
     """
+    root = root or CHECKPOINTS
+    if not root.is_dir():
+        raise CheckpointError(
+            f"There is no directory of models at {root}; let KVENGINE_CHECKPOINTS name one, or unset it."
+        )
     cards = []
-    for directory in sorted(p for p in (root or CHECKPOINTS).iterdir() if p.is_dir()):
+    for directory in sorted(p for p in root.iterdir() if p.is_dir()):
         try:
             config = Config.from_hf(directory / "config.json")
             card = json.loads((directory / "card.json").read_text(encoding="utf-8"))
             cards.append(
                 ModelCard(directory.name, config, card["parameters"], card["validation"]["nats_per_token"])
             )
-        except (CheckpointError, OSError, ValueError, KeyError):
+        except (CheckpointError, OSError, ValueError, KeyError, TypeError):
             continue
     return tuple(cards)
 
@@ -57,19 +65,24 @@ def load_model(
     config = Config.from_hf(directory / "config.json")
     file = directory / "model.safetensors"
     if not file.is_file():
-        raise CheckpointError(f"{directory.name} has no model.safetensors; copy the model's complete directory.")
+        raise CheckpointError(
+            f"{directory.name} has no model.safetensors; copy the model's complete directory."
+        )
     try:
         with safe_open(file, framework="pt") as stored:
             names = set(stored.keys())
 
             def read(name: str, *shape: int) -> Tensor:
                 if name not in names:
-                    raise CheckpointError(f"{directory.name}/model.safetensors lacks the tensor {name}.")
+                    raise CheckpointError(
+                        f"{directory.name}/model.safetensors lacks the tensor {name}; "
+                        "copy the model's complete directory."
+                    )
                 tensor: Tensor = stored.get_tensor(name)
                 if tensor.shape != shape:
                     raise CheckpointError(
-                        f"{directory.name}: {name} has shape {list(tensor.shape)}, "
-                        f"but config.json asks for {list(shape)}."
+                        f"{directory.name}/model.safetensors: {name} has shape {list(tensor.shape)}, but "
+                        f"config.json asks for {list(shape)}; copy both files from the same model."
                     )
                 return tensor.to(device=device, dtype=dtype)
 
@@ -87,20 +100,17 @@ def load_tokenizer(name_or_dir: str | Path) -> Tokenizer:
     Raises `CheckpointError` when there is none, or it cannot be read.
     """
     directory = _find(name_or_dir)
-    own = directory / "tokenizer.json"
-    return Tokenizer(own if own.is_file() else directory.parent / "tokenizer.json")
+    own, shared = directory / "tokenizer.json", directory.parent / "tokenizer.json"
+    return Tokenizer(shared if shared.is_file() and not own.is_file() else own)
 
 
 def _find(name_or_dir: str | Path) -> Path:
-    shipped = CHECKPOINTS / name_or_dir
-    directory = shipped if shipped.is_dir() else Path(name_or_dir)
-    if not directory.is_dir():
-        raise CheckpointError(
-            f"There is no model {str(name_or_dir)!r}; the ones at hand are "
-            + ", ".join(card.name for card in available_models())
-            + "."
-        )
-    return directory
+    for directory in (CHECKPOINTS / name_or_dir, Path(name_or_dir)):
+        with suppress(OSError, ValueError):  # a name that no file system takes, such as one of 10,000 letters
+            if directory.is_dir():
+                return directory
+    at_hand = ", ".join(card.name for card in available_models())
+    raise CheckpointError(f"There is no model {str(name_or_dir)[:80]!r}; the ones at hand are {at_hand}.")
 
 
 def _read_weights(cfg: Config, read: Callable[..., Tensor]) -> Weights:
