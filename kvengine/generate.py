@@ -28,7 +28,9 @@ def greedy(logits: Tensor, position: int) -> int:
     return int(logits.argmax())
 
 
-def sampler(temperature: float, *, top_k: int | None = None, top_p: float | None = None, seed: int = 0) -> Sampler:
+def sampler(
+    temperature: float, *, top_k: int | None = None, top_p: float | None = None, seed: int = 0
+) -> Sampler:
     """Draw from the softmax of logits / temperature, after top-k and then top-p have cut its tail.
 
     Temperature 0 is greedy. The draw depends on the seed and the position alone, not on earlier draws, so
@@ -48,7 +50,9 @@ def sampler(temperature: float, *, top_k: int | None = None, top_p: float | None
 
     def draw(logits: Tensor, position: int) -> int:
         # On the CPU and in float64, so that a seed means the same text on every device.
-        probabilities = (logits.double().cpu() / temperature).softmax(dim=-1)
+        logits = logits.double().cpu()
+        # Less the largest first, which changes nothing, or a tiny temperature would divide it to infinity.
+        probabilities = ((logits - logits.max()) / temperature).softmax(dim=-1)
         ordered, token_ids = probabilities.sort(descending=True, stable=True)
         if top_k is not None:
             ordered[top_k:] = 0
@@ -80,12 +84,13 @@ def generate(
     if use_cache:
         cache = KVCache(
             model.config,
-            max_seq_len=len(token_ids) + max_new_tokens,
+            max_seq_len=min(len(token_ids) + max_new_tokens, model.config.max_seq_len),
             device=model.device,
             dtype=model.dtype,
         )
     for _ in range(max_new_tokens):
         fresh = token_ids if cache is None else token_ids[cache.length :]
-        logits = model(torch.tensor([fresh], device=model.device), cache, last_only=True)[0, -1]
+        ids = torch.tensor([fresh], dtype=torch.long, device=model.device)
+        logits = model(ids, cache, last_only=True)[0, -1]
         token_ids.append(sampler(logits, len(token_ids)))
         yield Step(len(token_ids) - 1, token_ids[-1], logits)
