@@ -6,8 +6,8 @@ pass: prefill, decode, naive generation and every picture of the explainer run t
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -18,14 +18,9 @@ from kvengine.cache import KVCache
 from kvengine.config import Config
 from kvengine.errors import ContextLengthError, PromptError
 
-
-class Tap(Protocol):
-    """Stands on the line that computes a tensor: gets its name and value, returns the value to go on with.
-
-    A recording tap returns what it got. An experiment returns something else.
-    """
-
-    def __call__(self, name: str, tensor: Tensor, /) -> Tensor: ...
+#: Stands on the line that computes a tensor: gets its name and value, returns the value to go on with.
+#: A recording tap returns what it got. An experiment returns something else.
+Tap = Callable[[str, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,7 @@ class LayerWeights:
     """The weights of one layer; a matrix maps its second axis to its first, as in `F.linear`."""
 
     attn_norm: Tensor  # [d_model]
-    wqkv: Tensor  # [(n_heads + 2 * n_kv_heads) * head_dim, d_model]: wq, wk and wv, one matrix product instead of three
+    wqkv: Tensor  # [(n_heads + 2 * n_kv_heads) * head_dim, d_model]: wq, wk, wv, for one product
     wo: Tensor  # [d_model, n_heads * head_dim]
     ffn_norm: Tensor  # [d_model]
     w_gate: Tensor  # [d_ffn, d_model]
@@ -51,12 +46,13 @@ class Weights:
 
 
 class Transformer:
-    """A model that can be shared by any number of threads: a pass changes nothing but the cache it is given."""
+    """A model that any number of threads can share: a pass changes nothing but the cache it is given."""
 
     def __init__(self, config: Config, weights: Weights) -> None:
         self.config = config
         self.weights = weights
         self.device, self.dtype = weights.embed.device, weights.embed.dtype
+        self.sqrt_eps = torch.tensor(config.norm_eps**0.5, device=self.device, dtype=self.dtype)
         # Angles in float32 whatever the model's precision is, as the reference implementation takes them.
         pair = torch.arange(0, config.head_dim, 2, device=self.device).float() / config.head_dim
         angle = torch.outer(
@@ -101,7 +97,7 @@ class Transformer:
         for i, w in enumerate(self.weights.layers):
             at = _untapped if tap is None else _layer_tap(tap, i)
 
-            h = at("attn_norm", F.rms_norm(x, (cfg.d_model,), w.attn_norm, cfg.norm_eps))
+            h = at("attn_norm", _rms_norm(x, w.attn_norm, self.sqrt_eps))
             qkv = F.linear(h, w.wqkv).view(batch, q_len, -1, cfg.head_dim).transpose(1, 2)
             q, k, v = qkv.split([cfg.n_heads, cfg.n_kv_heads, cfg.n_kv_heads], dim=1)
             q = at("attn.q", q)  # [batch, n_heads, q_len, head_dim]
@@ -118,7 +114,8 @@ class Transformer:
                 # A KV head's keys serve group_size neighbouring query heads.
                 keys = k_all.repeat_interleave(cfg.group_size, dim=1)  # [batch, n_heads, end, head_dim]
                 values = v_all.repeat_interleave(cfg.group_size, dim=1)  # [batch, n_heads, end, head_dim]
-                scores = at("attn.scores", q @ keys.mT / math.sqrt(cfg.head_dim))  # [batch, n_heads, q_len, end]
+                scores = q @ keys.mT / math.sqrt(cfg.head_dim)
+                scores = at("attn.scores", scores)  # [batch, n_heads, q_len, end]
                 masked = at("attn.masked", scores.masked_fill(_future(start, end, self.device), -math.inf))
                 weights = at("attn.weights", masked.softmax(dim=-1))  # [batch, n_heads, q_len, end]
                 z = weights @ values
@@ -126,7 +123,7 @@ class Transformer:
             out = at("attn.out", F.linear(z.transpose(1, 2).flatten(2), w.wo))  # [batch, q_len, d_model]
             x = at("resid_mid", x + out)
 
-            h = at("ffn_norm", F.rms_norm(x, (cfg.d_model,), w.ffn_norm, cfg.norm_eps))
+            h = at("ffn_norm", _rms_norm(x, w.ffn_norm, self.sqrt_eps))
             gate = at("ffn.gate", F.linear(h, w.w_gate))  # [batch, q_len, d_ffn]
             up = at("ffn.up", F.linear(h, w.w_up))  # [batch, q_len, d_ffn]
             hidden = at("ffn.hidden", F.silu(gate) * up)  # [batch, q_len, d_ffn]
@@ -137,7 +134,7 @@ class Transformer:
 
         if last_only:
             x = x[:, -1:]
-        x = F.rms_norm(x, (cfg.d_model,), self.weights.norm, cfg.norm_eps)
+        x = _rms_norm(x, self.weights.norm, self.sqrt_eps)
         x = x if tap is None else tap("norm", x)  # [batch, rows, d_model]
         logits = F.linear(x, self.weights.embed)  # [batch, rows, vocab_size]
         return logits if tap is None else tap("logits", logits)
@@ -149,6 +146,15 @@ def _untapped(name: str, tensor: Tensor) -> Tensor:
 
 def _layer_tap(tap: Tap, layer: int) -> Tap:
     return lambda name, tensor: tap(f"layers.{layer}.{name}", tensor)
+
+
+def _rms_norm(x: Tensor, weight: Tensor, sqrt_eps: Tensor) -> Tensor:
+    """x / √(mean of x² + eps) · weight; the root is the hypotenuse of ‖x‖ / √d_model and √eps.
+
+    `F.rms_norm` gives the same, in twice the time on a CPU, where a step spends a sixth of its time on norms.
+    """
+    rms = torch.hypot(torch.linalg.vector_norm(x, dim=-1, keepdim=True) * x.shape[-1] ** -0.5, sqrt_eps)
+    return x / rms * weight
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -167,8 +173,8 @@ def _fused_attention(q: Tensor, k_all: Tensor, v_all: Tensor, start: int) -> Ten
     """The same attention in one kernel, scores never written down. Shapes as in the pass."""
     q_len, end = q.shape[2], k_all.shape[2]
     if q_len == 1:  # one query sees the whole history: no mask, and its group can stand as rows of one head
-        grouped = q.view(q.shape[0], k_all.shape[1], -1, q.shape[3])  # [batch, n_kv_heads, group_size, head_dim]
-        return F.scaled_dot_product_attention(grouped, k_all, v_all).view(q.shape)
+        rows = q.view(q.shape[0], k_all.shape[1], -1, q.shape[3])  # [batch, n_kv_heads, group_size, head_dim]
+        return F.scaled_dot_product_attention(rows, k_all, v_all).view(q.shape)
     grouped_query = q.shape[1] != k_all.shape[1]
     if start == 0:
         return F.scaled_dot_product_attention(q, k_all, v_all, is_causal=True, enable_gqa=grouped_query)
