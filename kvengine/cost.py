@@ -50,7 +50,7 @@ def pass_cost(config: Config, *, q_len: int, start: int = 0, readout_rows: int =
 
 
 def naive_projections(n: int) -> int:
-    """Rows projected to q, k and v, per layer, to generate n tokens one by one without a cache: 1 + 2 + … + n."""
+    """Rows projected to q, k and v, per layer, to run n tokens one by one without a cache: 1 + 2 + … + n."""
     return n * (n + 1) // 2
 
 

@@ -35,7 +35,8 @@ class Trace(Mapping[str, np.ndarray]):
 
     def without(self, *suffixes: str) -> "Trace":
         """The same trace less the tensors whose names end so."""
-        return Trace({name: t for name, t in self._tensors.items() if not name.endswith(suffixes)}, self.start)
+        kept = {name: tensor for name, tensor in self._tensors.items() if not name.endswith(suffixes)}
+        return Trace(kept, self.start)
 
 
 @torch.inference_mode()
