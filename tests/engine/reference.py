@@ -1,0 +1,99 @@
+"""Small models for the tests: written by Hugging Face's library, or made here from random numbers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging
+
+from kvengine import Config, Transformer
+from kvengine.model import LayerWeights, Weights
+from kvengine.weights import CHECKPOINTS
+
+logging.disable_progress_bar()
+
+#: Every way in which 1, 2, 4, 6 or 8 query heads can share KV heads.
+GROUPINGS = [(heads, kv) for heads in (1, 2, 4, 6, 8) for kv in range(1, heads + 1) if heads % kv == 0]
+
+TINY = Config(
+    vocab_size=61,
+    d_model=24,
+    n_layers=2,
+    n_heads=4,
+    n_kv_heads=2,
+    head_dim=6,
+    d_ffn=40,
+    max_seq_len=48,
+)
+
+
+def tiny_model(
+    *,
+    n_heads: int = TINY.n_heads,
+    n_kv_heads: int = TINY.n_kv_heads,
+    dtype: torch.dtype = torch.float64,
+    seed: int = 0,
+) -> Transformer:
+    """Random weights, large enough that heads look at some tokens more than at others."""
+    cfg = replace(TINY, n_heads=n_heads, n_kv_heads=n_kv_heads)
+    generator = torch.Generator().manual_seed(seed)
+
+    def matrix(rows: int, columns: int) -> Tensor:
+        drawn = torch.randn(rows, columns, generator=generator, dtype=torch.float64)
+        return (drawn * 1.5 / columns**0.5).to(dtype)
+
+    def norm() -> Tensor:
+        return (0.5 + torch.rand(cfg.d_model, generator=generator, dtype=torch.float64)).to(dtype)
+
+    def layer() -> LayerWeights:
+        return LayerWeights(
+            attn_norm=norm(),
+            wqkv=matrix((cfg.n_heads + 2 * cfg.n_kv_heads) * cfg.head_dim, cfg.d_model),
+            wo=matrix(cfg.d_model, cfg.n_heads * cfg.head_dim),
+            ffn_norm=norm(),
+            w_gate=matrix(cfg.d_ffn, cfg.d_model),
+            w_up=matrix(cfg.d_ffn, cfg.d_model),
+            w_down=matrix(cfg.d_model, cfg.d_ffn),
+        )
+
+    layers = tuple(layer() for _ in range(cfg.n_layers))
+    return Transformer(cfg, Weights(embed=matrix(cfg.vocab_size, cfg.d_model), layers=layers, norm=norm()))
+
+
+def save_random_llama(directory: Path, **settings: object) -> None:
+    """What `save_pretrained` writes for a small random model; `settings` are those of `LlamaConfig`."""
+    config = LlamaConfig(
+        **{
+            "vocab_size": 97,
+            "hidden_size": 48,
+            "intermediate_size": 80,
+            "num_hidden_layers": 2,
+            "max_position_embeddings": 128,
+            "tie_word_embeddings": True,
+            # Large enough that attention is far from uniform, or the comparison would see little of it.
+            "initializer_range": 0.25,
+            **settings,
+        }
+    )
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(config)
+    for name, parameter in model.named_parameters():
+        if "norm" in name:  # all ones when new, which would hide a norm that forgets its weight
+            torch.nn.init.uniform_(parameter, 0.5, 1.5)
+    model.save_pretrained(directory)
+
+
+def load_reference(name_or_dir: str | Path) -> LlamaForCausalLM:
+    return LlamaForCausalLM.from_pretrained(CHECKPOINTS / name_or_dir, dtype=torch.float32).eval()
+
+
+def random_ids(vocab_size: int, length: int, *, batch: int = 1, seed: int = 0) -> Tensor:
+    """Token ids [batch, length]."""
+    return torch.randint(vocab_size, (batch, length), generator=torch.Generator().manual_seed(seed))
+
+
+def largest_difference(a: Tensor, b: Tensor) -> float:
+    assert a.shape == b.shape
+    return float((a - b).abs().max())
