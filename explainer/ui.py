@@ -11,9 +11,11 @@ from pathlib import Path
 
 import streamlit as st
 import torch
+from streamlit.runtime.pages_manager import PagesManager
 
 from explainer.state import (
     AUTO_HISTORY,
+    BLUE_LENGTHS,
     BROWSER_KEYS,
     EXAMPLES,
     LENGTHS,
@@ -25,6 +27,7 @@ from explainer.state import (
     to_address,
 )
 from kvengine import (
+    CheckpointError,
     KVEngineError,
     ModelCard,
     Tokenizer,
@@ -35,6 +38,7 @@ from kvengine import (
     load_tokenizer,
     sampler,
 )
+from kvengine.experiments import Premise, Recomputation, avoided_shares, recompute, text_of_length
 
 #: The page's icon; one of streamlit's own would be fetched from the internet.
 ICON = Path(__file__).parent / "static" / "icon.svg"
@@ -51,8 +55,11 @@ _PAGE_STYLE = """<style>
 
 @st.cache_resource(show_spinner=False)
 def cards() -> tuple[ModelCard, ...]:
-    """The models at hand."""
-    return available_models()
+    """The models at hand, at least one."""
+    found = available_models()
+    if not found:
+        raise CheckpointError("No model was found; put a model's complete directory where the models are.")
+    return found
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -75,8 +82,24 @@ def tokenizer(name: str) -> Tokenizer:
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)
-def _walk(name: str, token_ids: tuple[int, ...], history: int, temperature: float, seed: int) -> Walk:
-    return Walk(model(name), token_ids, history=history, sampler=sampler(temperature, seed=seed))
+def _walk(name: str, token_ids: tuple[int, ...], start: int, temperature: float, seed: int) -> Walk:
+    return Walk(model(name), token_ids, history=start, sampler=sampler(temperature, seed=seed))
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _recomputation(
+    name: str, token_ids: tuple[int, ...], t: int, premise: int, temperature: float, seed: int
+) -> Recomputation:
+    draw = sampler(temperature, seed=seed)
+    text = text_of_length(model(name), token_ids, t + 1, sampler=draw)
+    broken = Premise(causal=premise != -1, changed=premise if premise > 0 else None)
+    return recompute(model(name), text, broken, sampler=draw)
+
+
+@st.cache_data(show_spinner=False, max_entries=96)
+def _avoided(name: str, token_ids: tuple[int, ...], t: int, temperature: float, seed: int) -> dict[str, float]:
+    text = text_of_length(model(name), token_ids, t + 1, sampler=sampler(temperature, seed=seed))
+    return avoided_shares(recompute(model(name), text, ways=False))
 
 
 # ---- the choice ------------------------------------------------------------------------------------------
@@ -87,6 +110,15 @@ _WIDGETS = ("prompt", "heads", "kv_heads", "history", "temperature", "seed")
 
 def choice() -> Choice:
     """What the learner has chosen; every page reads it from here."""
+    if _CHOICE not in st.session_state:
+        # A server whose first visitor asks for a page takes the directory of pages for the old kind, which
+        # needs no app.py, and runs the page without its frame. Once app.py has run it knows better.
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+    if _CHOICE not in st.session_state:
+        # Until app.py has run once on a server, streamlit takes `pages/` for an app of its old kind and runs
+        # a page without its frame. From the second run on it knows better.
+        st.rerun()
     chosen: Choice = st.session_state[_CHOICE]
     return chosen
 
@@ -137,10 +169,40 @@ def history_of(chosen: Choice) -> int:
     return chosen.history or max(1, min(len(ids) - 1, AUTO_HISTORY))
 
 
-def walk() -> Walk:
-    """The walk of the choice, shared by all sessions that chose the same."""
-    c = choice()
-    return _walk(card().name, prompt_ids(), history_of(c), c.temperature, c.seed)
+#: A long walk is recorded in parts, so that a link into its middle opens at once and no part grows large.
+PART = 32
+
+
+def walk(position: int, ahead: int) -> Walk:
+    """The part of the chosen walk that holds `position`, recorded `ahead` steps from there.
+
+    Shared by all sessions that chose the same.
+    """
+    c, history = choice(), history_of(choice())
+    start = history + (position - history) // PART * PART
+    # The prompt is cut where the walk begins: what stands behind it the model has written.
+    part = _walk(card().name, prompt_ids()[: history + 1], start, c.temperature, c.seed)
+    part.extend(position - start + ahead)
+    return part
+
+
+def blue_length() -> int:
+    """Tokens of the step that the naive step is compared with: as chosen, or all of the prompt but its last."""
+    wanted: int = choice().blue_length or len(prompt_ids()) - 1
+    return min(BLUE_LENGTHS[-1], max(BLUE_LENGTHS[0], wanted))
+
+
+def recomputation() -> Recomputation:
+    """The chosen naive step against the step before it; a changed token behind the text's end is taken back."""
+    c, t = choice(), blue_length()
+    premise = c.premise if c.premise < t else t - 1
+    return _recomputation(card().name, prompt_ids()[: t + 1], t, premise, c.temperature, c.seed)
+
+
+def avoided_by_length(lengths: tuple[int, ...]) -> dict[int, dict[str, float]]:
+    """Of each length, the share of cells that came out as before, by operation: each length is run."""
+    c, ids = choice(), prompt_ids()
+    return {t: _avoided(card().name, ids[: t + 1], t, c.temperature, c.seed) for t in lengths}
 
 
 # ---- the controls ----------------------------------------------------------------------------------------
@@ -212,8 +274,8 @@ def controls() -> None:
                 disabled=c.temperature == 0,
                 on_change=lambda: choose(seed=st.session_state.w_seed),
             )
-    for note in st.session_state[_NOTES]:
-        st.warning(note, icon=":material/info:")
+    if notes := st.session_state[_NOTES]:
+        st.warning("  \n".join(notes), icon=":material/info:")
 
 
 # ---- errors ----------------------------------------------------------------------------------------------

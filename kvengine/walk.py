@@ -87,7 +87,6 @@ class Walk:
             )
         self.model = model
         self.history = history
-        self.prompt_length = min(len(token_ids), history + 1)
         self.token_ids = list(token_ids[: history + 1])
         self.steps: list[WalkStep] = []
         if len(self.token_ids) <= history:

@@ -11,27 +11,34 @@ from explainer.story.walkthrough import prompt_notes
 AHEAD = 6
 KEY = "walkthrough"
 
-choice, card, tokenizer = ui.choice(), ui.card(), ui.tokenizer(ui.card().name)
-walk = ui.walk()
-walk_id = f"{card.name} {hash(ui.prompt_ids())} {walk.history} {choice.temperature} {choice.seed}"
+choice, card = ui.choice(), ui.card()
+prompt, history = ui.prompt_ids(), ui.history_of(choice)
+walk_id = f"{card.name} {hash(prompt)} {history} {choice.temperature} {choice.seed}"
 
-for note in prompt_notes(card.config, prompt_tokens=len(ui.prompt_ids()), history=walk.history):
+for note in prompt_notes(card.config, prompt_tokens=len(prompt), history=history):
     st.info(note, icon=":material/info:")
 
+opens_at = max(choice.token, history)
 reached = st.session_state.get(KEY, {}).get("at") or {}
-position = max(choice.token, walk.history)
-if reached.get("id") == walk_id:
-    position = max(position, reached["position"])
-walk.extend(position - walk.history + AHEAD)
+position = reached["position"] if reached.get("id") == walk_id else opens_at
+walk = ui.walk(position, AHEAD)
 
 
 def pick_head() -> None:
     ui.choose(**st.session_state[KEY]["view"])
 
 
-data = scene(walk, tokenizer.token_text, layer=choice.layer, head=choice.head, walk_id=walk_id)
+data = scene(
+    walk,
+    ui.tokenizer(card.name).token_text,
+    layer=choice.layer,
+    head=choice.head,
+    walk_id=walk_id,
+    history=history,
+    prompt_length=min(len(prompt), history + 1),
+)
 walkthrough(
-    data | {"at": {"position": max(choice.token, walk.history), "stage": choice.stage}},
+    data | {"at": {"position": opens_at, "stage": choice.stage}},
     key=KEY,
     on_at_change=lambda: None,
     on_view_change=pick_head,

@@ -14,6 +14,7 @@ def f32(array: np.ndarray) -> dict[str, Any]:
 
 def token_label(text: str) -> str:
     """A token as a label: its leading space dropped, white space and lost bytes made visible."""
-    if not text.strip():
-        return text.replace("\n", "⏎").replace("\t", "⇥").replace(" ", "␣") or "∅"
-    return text.strip(" ").replace("\n", "⏎")
+    if not text.strip(" "):
+        return text.replace(" ", "␣") or "∅"
+    visible = text.strip(" ").replace("\n", "⏎").replace("\t", "⇥")
+    return "".join(c if c.isprintable() else f"<0x{ord(c):02X}>" for c in visible)

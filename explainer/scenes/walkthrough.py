@@ -23,12 +23,21 @@ ARITHMETIC = {
 
 
 def scene(
-    walk: Walk, text_of: Callable[[int], str], *, layer: int, head: int, walk_id: str
+    walk: Walk,
+    text_of: Callable[[int], str],
+    *,
+    layer: int,
+    head: int,
+    walk_id: str,
+    history: int,
+    prompt_length: int,
 ) -> dict[str, Any]:
     """Everything the component needs to step through the walk's recorded tokens by itself.
 
-    `text_of` gives a token's text. `walk_id` names the walk: data with the same id continue it. The last
-    recorded step serves as the next token of the one before, so it can be shown up to stage 4 only.
+    `text_of` gives a token's text. `walk_id` names the learner's walk: data with the same id continue it.
+    That walk begins behind `history` tokens; `walk` may be a later part of it. The tokens from
+    `prompt_length` on were written by the model. The last recorded step serves as the next token of the
+    one before, so it can be shown up to stage 4 only.
     """
     config = walk.model.config
     kv_head = head // config.group_size
@@ -48,8 +57,9 @@ def scene(
         "n_kv_heads": config.n_kv_heads,
         "head_dim": config.head_dim,
         "max_seq_len": config.max_seq_len,
-        "history": walk.history,
-        "prompt_length": walk.prompt_length,
+        "history": history,
+        "first": walk.history,
+        "prompt_length": prompt_length,
         "stages": list(STAGES),
         "arithmetic": ARITHMETIC,
         "labels": labels,

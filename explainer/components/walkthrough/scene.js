@@ -23,18 +23,18 @@ function walkthrough(root) {
   let scene = null; // what Python sent
   let tensors = null; // its arrays, decoded
   let scales = null;
-  let steps = []; // decoded step tensors, by index
+  let steps = []; // its decode steps in order, the first at position scene.first
   let lines = []; // one per position, plus the slot
   let send = null;
-  let at = { index: 0, stage: 1 };
+  let at = { position: 0, stage: 1 };
   let waiting = null; // a place asked for that is not recorded yet
   let timer = null;
 
   // ---- what a cell was computed from ---------------------------------------------------------------
 
   /** The step whose query is on the page: in stage 5 the next token's. */
-  const shownStep = () => steps[at.stage === 5 ? at.index + 1 : at.index];
-  const positionOf = (index) => scene.history + index;
+  const stepAt = (position) => steps[position - scene.first];
+  const shownStep = () => stepAt(at.stage === 5 ? at.position + 1 : at.position);
   const label = (position) => scene.labels[position];
 
   const get = (name, row) => {
@@ -72,8 +72,8 @@ function walkthrough(root) {
     const weight = middle
       ? el("div.weight", { role: "gridcell", tabindex: "-1", "data-part": "weight" }, bar, weightText)
       : el("div.weight", { role: "none" });
-    const left = k ? cellRow(scene.head_dim, k) : el("div.cells", { role: "none" });
-    const right = v ? cellRow(scene.head_dim, v) : el("div.cells", { role: "none" });
+    const left = k ? cellRow(k) : el("div.cells", { role: "none" });
+    const right = v ? cellRow(v) : el("div.cells", { role: "none" });
     const node = el("div.line", { role: "row" }, el("div.name", { role: "rowheader" }, ...name), left, score, weight, right);
     return { node, left, right, score, weight, bar, weightText };
   }
@@ -103,6 +103,7 @@ function walkthrough(root) {
       el("span", {}, el("i.key.cached-key"), "read from the cache"),
       el("span", {}, el("i.key.fresh-key"), "fresh work of this step"),
     );
+    inSight.disconnect();
     lines = [];
     const body = el("div.history", { role: "rowgroup", tabindex: "-1" });
     body.onscroll = countAbove;
@@ -125,7 +126,12 @@ function walkthrough(root) {
 
   /** Forget what the cells hold: the tensors, or the paper below them, have changed. */
   function refill() {
-    lines.forEach((line) => (line.filled = false));
+    for (const line of lines) {
+      line.filled = false;
+      // Seen anew, the observer reports again those that are in sight now.
+      inSight.unobserve(line.node);
+      inSight.observe(line.node);
+    }
     build.layerSelect.value = scene.layer;
     build.headSelect.value = scene.head;
     $(".shared").textContent = scene.n_kv_heads < scene.n_heads ? `reads KV head ${scene.kv_head}` : "";
@@ -139,12 +145,19 @@ function walkthrough(root) {
       line.node.dataset.row = position;
       lines.push(line);
       build.body.append(line.node);
+      inSight.observe(line.node);
     }
   }
 
+  // A long history has more cells than a browser draws at once, so rows out of sight are filled when seen.
+  const NEWEST = 40;
+  const inSight = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) fillLine(Number(entry.target.dataset.row));
+  });
+
   function fillLine(position) {
     const line = lines[position];
-    if (line.filled) return;
+    if (!line || line.filled) return;
     line.filled = true;
     fillCells(line.left, tensors.k.row(position), scales.k, `key of ${label(position)}`);
     fillCells(line.right, tensors.v.row(position), scales.v, `value of ${label(position)}`);
@@ -159,7 +172,7 @@ function walkthrough(root) {
   // ---- one state of the page -------------------------------------------------------------------------
 
   function show(animate) {
-    const step = steps[at.index];
+    const step = stepAt(at.position);
     const shown = shownStep();
     const n = step.position;
     const slot = at.stage === 5 ? n + 1 : n; // the row of the token whose query is shown
@@ -171,7 +184,7 @@ function walkthrough(root) {
       const pending = at.stage === 5 || at.stage === 1 ? i === slot : false;
       line.node.hidden = i > slot;
       if (i > slot) return;
-      fillLine(i);
+      if (i > slot - NEWEST) fillLine(i);
       line.node.classList.toggle("pending", pending);
       line.node.classList.toggle("fresh", i === slot && !pending);
       const scored = asks && !pending;
@@ -220,7 +233,7 @@ function walkthrough(root) {
       else parts.push(text);
     }
     if (n === 0) parts.push(el("b.fresh-word", {}, "(start)"));
-    const guesses = steps[at.index].top.map(([text, p], i) =>
+    const guesses = stepAt(n).top.map(([text, p], i) =>
       el(i ? "span.guess" : "span.guess.best", {}, text, el("small", {}, num(p, 2))),
     );
     const spaced = guesses.flatMap((guess) => [guess, " "]);
@@ -228,7 +241,7 @@ function walkthrough(root) {
   }
 
   const chance = (position) => {
-    const before = scene.steps[position - 1 - scene.history];
+    const before = stepAt(position - 1);
     return before ? `probability ${num(before.next_probability, 2)}` : "written by the model";
   };
 
@@ -238,18 +251,18 @@ function walkthrough(root) {
       if (i + 1 === at.stage) button.setAttribute("aria-current", "step");
       else button.removeAttribute("aria-current");
     });
-    $(".back").disabled = at.index === 0 && at.stage === 1;
+    $(".back").disabled = at.position === scene.history && at.stage === 1;
     $(".next-step").disabled = atEnd();
     $(".next-step .word").textContent = last ? "Next token" : "Next";
-    rail.querySelector('.stage[data-stage="5"]').disabled = !hasStage5(at.index);
+    rail.querySelector('.stage[data-stage="5"]').disabled = !hasStage5();
     $(".play").setAttribute("aria-pressed", String(timer !== null));
     $(".play").setAttribute("aria-label", timer === null ? "Play" : "Pause");
     $(".play").textContent = timer === null ? "▶" : "❚❚";
   }
 
   // The model has no position after its last one: there stage 4 is the end.
-  const hasStage5 = (index) => positionOf(index) + 1 < scene.max_seq_len;
-  const atEnd = () => at.stage === 4 && !hasStage5(at.index);
+  const hasStage5 = () => at.position + 1 < scene.max_seq_len;
+  const atEnd = () => at.stage === 4 && !hasStage5();
 
   function meter({ what, cached, naive }) {
     const share = naive ? (100 * cached) / naive : 100;
@@ -360,34 +373,36 @@ function walkthrough(root) {
   // ---- moving ------------------------------------------------------------------------------------------
 
   /** Stage 5 reads the next token's step too, so that one must be recorded. */
-  const recorded = (index, stage) => index + (stage === 5 ? 1 : 0) < steps.length;
+  const recorded = ({ position, stage }) => stepAt(position) && stepAt(stage === 5 ? position + 1 : position);
 
-  function go(index, stage) {
-    if (index < 0) return;
-    if (!recorded(index, stage)) {
-      waiting = { index, stage };
+  function go(position, stage) {
+    if (position < scene.history) return;
+    const place = { position, stage };
+    if (!recorded(place)) {
+      waiting = place;
       root.classList.add("waiting");
-      ask(index);
-      return;
+      return ask(position);
     }
-    at = { index, stage };
+    at = place;
     show(true);
-    if (index + 3 >= steps.length && positionOf(steps.length) < scene.max_seq_len) ask(index);
+    const end = scene.first + steps.length;
+    if (position + 3 >= end && end < scene.max_seq_len) ask(position);
   }
 
+  /** Have Python record more steps around a position, once for each place that runs short. */
   let asked = "";
-  function ask(index) {
-    const request = `${scene.id} ${steps.length}`;
+  function ask(position) {
+    const request = [scene.id, scene.first, steps.length, stepAt(position) ? "" : position].join(" ");
     if (request === asked) return;
     asked = request;
-    send("at", { id: scene.id, position: positionOf(index) });
+    send("at", { id: scene.id, position });
   }
 
   const next = () => {
     if (atEnd()) return play(false);
-    at.stage < 5 ? go(at.index, at.stage + 1) : go(at.index + 1, 1);
+    at.stage < 5 ? go(at.position, at.stage + 1) : go(at.position + 1, 1);
   };
-  const back = () => (at.stage > 1 ? go(at.index, at.stage - 1) : go(at.index - 1, 5));
+  const back = () => (at.stage > 1 ? go(at.position, at.stage - 1) : go(at.position - 1, 5));
 
   function play(on) {
     clearInterval(timer);
@@ -403,7 +418,7 @@ function walkthrough(root) {
   function buildRail() {
     const stages = scene.stages.map((name, i) => {
       const button = el("button.stage", { type: "button", "data-stage": i + 1 }, el("b", {}, String(i + 1)), el("span", {}, name));
-      button.onclick = byHand(() => go(at.index, i + 1));
+      button.onclick = byHand(() => go(at.position, i + 1));
       return el("li", {}, button);
     });
     const speed = el("select.speed", { "aria-label": "Speed" }, ...Object.keys(SPEEDS).map((name) => el("option", {}, name)));
@@ -468,31 +483,32 @@ function walkthrough(root) {
     const fresh = data !== scene;
     if (!fresh && !themeChanged) return;
     const before = scene;
-    const position = scene ? positionOf(at.index) : data.at.position;
-    const stage = scene ? at.stage : data.at.stage;
-    const grown = before && before.id === data.id && before.layer === data.layer && before.head === data.head && !themeChanged;
+    const sameWalk = before?.id === data.id;
+    const grown = sameWalk && before.first === data.first && before.layer === data.layer && before.head === data.head && !themeChanged;
     scene = data;
     tensors = Object.fromEntries(Object.entries(data.arrays).map(([name, array]) => [name, decode(array)]));
     steps = data.steps.map((step) => ({
       ...step,
       ...Object.fromEntries(["q", "score", "weight", "output"].map((name) => [name, decode(step[name]).data])),
     }));
+    if (!before) buildRail();
+    if (!sameWalk) build();
     if (!grown) {
       scales = { k: fullShade(tensors.k.data), v: fullShade(tensors.v.data), q: fullShade(steps[0].q) };
-      if (!before) buildRail();
-      if (before?.id !== data.id) build();
       refill();
       fit();
     }
     root.classList.remove("waiting");
-    let place = { index: position - scene.history, stage };
-    if (waiting && grown) place = waiting;
+    // A first load opens where Python says; another walk keeps the stage, and starts at its first new token.
+    let place = before ? { position: sameWalk ? at.position : data.history, stage: at.stage } : data.at;
+    if (sameWalk && waiting && recorded(waiting)) place = waiting;
     waiting = null;
-    if (place.index < 0 || !recorded(place.index, 1)) place = { index: 0, stage };
-    if (!recorded(place.index, place.stage)) place.stage = 4;
-    const moved = place.index !== at.index || place.stage !== at.stage;
+    if (!stepAt(place.position)) place = { position: Math.max(data.first, data.history), stage: place.stage };
+    if (!recorded(place)) place = { ...place, stage: 4 };
+    const moved = place.position !== at.position || place.stage !== at.stage;
     at = place;
     if (!grown || moved) show(grown);
+    else writeUrl(at.position);
   }
 
   return {
@@ -500,6 +516,7 @@ function walkthrough(root) {
     destroy() {
       clearInterval(timer);
       observer.disconnect();
+      inSight.disconnect();
       document.removeEventListener("keydown", onKey);
     },
   };
