@@ -7,7 +7,10 @@ from explainer import ui
 st.set_page_config(page_title="The KV cache, live", page_icon=ui.ICON, layout="wide")
 
 page = st.navigation(
-    [st.Page("pages/walkthrough.py", title="Walkthrough", default=True)],
+    [
+        st.Page("pages/walkthrough.py", title="Walkthrough", default=True),
+        st.Page("pages/avoided_work.py", title="The avoided work"),
+    ],
     position="top",
 )
 with ui.errors_shown():

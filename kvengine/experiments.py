@@ -113,6 +113,7 @@ class Recomputation:
     premise: Premise
     tensors: dict[str, Compared]  # by their names in a trace
     gates: dict[str, np.ndarray]  # what the MLP's product was made of, second pass
+    final: np.ndarray  # [1, d_model], what the readout takes: the last row, normed
     logits: np.ndarray  # [vocab_size], of the last row
     naive: Way
     stored: Way
@@ -227,6 +228,7 @@ def recompute(
         premise=premise,
         tensors=tensors,
         gates={name: after[name][0] for name in after if name.endswith(("ffn.gate", "ffn.up"))},
+        final=after["norm"][0],
         logits=logits,
         naive=naive,
         stored=stored,
@@ -241,6 +243,21 @@ def suggestion(model: Transformer, token_ids: Sequence[int], position: int) -> i
     logits = model(_batch(model, token_ids[:position]), last_only=True)[0, -1].clone()
     logits[token_ids[position]] = -torch.inf
     return int(logits.argmax())
+
+
+def avoided_shares(r: Recomputation) -> dict[str, float]:
+    """The share of cells that came out as before, by operation over all layers, and of all cells as `all`.
+
+    Masked cells are left out. `x` is the embedding alone: what later layers take in is an earlier result.
+    """
+    cells = dict.fromkeys(("x", *OPERATIONS, "all"), (0, 0))
+    for name, tensor in r.tensors.items():
+        operation = next((key for key, suffix in OPERATIONS.items() if name.endswith("." + suffix)), "x")
+        for key in (operation, "all"):
+            equal, total = cells[key]
+            fresh = tensor.state.size - tensor.count(State.MASKED)
+            cells[key] = equal + tensor.count(State.EQUAL), total + fresh
+    return {key: equal / total for key, (equal, total) in cells.items()}
 
 
 # ---- taps ------------------------------------------------------------------------------------------------

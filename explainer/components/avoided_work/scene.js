@@ -1,0 +1,576 @@
+// The avoided work: gets one layer of two compared passes, and steps through its operations by itself.
+
+export default (component) => mount(component, avoidedWork);
+
+const [NEW, EQUAL, DIFFERENT, MASKED] = [0, 1, 2, 3];
+const STATES = ["new", "equal", "different", "masked"];
+const SAID = {
+  new: "new: the step before had no such cell",
+  equal: "blue: came out as in the step before",
+  different: "came out differently than in the step before",
+  masked: "masked: a later token",
+};
+
+function avoidedWork(root) {
+  const $ = (selector) => root.querySelector(selector);
+  const [textLine, opRail, thenRail, finding, area, story, tip, live] =
+    [".text", ".ops", ".then", ".finding", ".scene", ".story", ".tip", ".live"].map($);
+  let scene = null;
+  let tensors = {}; // op key -> [{now, was, state, rows, cols, scale}] by head
+  let arrays = {};
+  let grids = new Map(); // built once each
+  let at = 1;
+  let head = 0;
+  let allHeads = false;
+  let send = null;
+  let reading = null;
+  let reporting = null;
+
+  const opCount = () => scene.ops.length;
+  const op = () => scene.ops[at - 1];
+  const kvHead = () => Math.floor((head * scene.n_kv_heads) / scene.n_heads);
+  const headOf = (entry) => (entry.heads === "q" ? head : entry.heads === "kv" ? kvHead() : 0);
+  const label = (row) => scene.labels[row];
+
+  // ---- data ----------------------------------------------------------------------------------------
+
+  /** One {rows, cols, now, was, state} per head. */
+  function unpack({ now, was, state }) {
+    const [heads, rows, cols] = now.shape;
+    const [oldRows, oldCols] = was ? was.shape.slice(1) : [rows - 1, cols];
+    const [values, old] = [decode(now).data, was && decode(was).data];
+    const found = Uint8Array.from(atob(state.b64), (c) => c.charCodeAt(0));
+    const scale = fullShade(values.filter(Number.isFinite));
+    return Array.from({ length: heads }, (_, h) => {
+      const part = (array, size) => array.subarray(h * size, (h + 1) * size);
+      const [mine, before, states] = [part(values, rows * cols), old && part(old, oldRows * oldCols), part(found, rows * cols)];
+      return {
+        rows, cols, scale,
+        row: (r) => mine.subarray(r * cols, (r + 1) * cols),
+        state: (r, c) => states[r * cols + c],
+        states,
+        // Where nothing else was sent, the step before had the very same bits.
+        was: (r, c) => (before ? before[r * oldCols + c] : mine[r * cols + c]),
+      };
+    });
+  }
+
+  const visible = (row) => {
+    const end = row.indexOf(-Infinity);
+    return end < 0 ? row : row.subarray(0, end);
+  };
+
+  /** What the arithmetic of a cell asks for, by name. */
+  function get(name, row) {
+    if (["wq", "wk", "wv"].includes(name)) {
+      const h = name === "wq" ? head : kvHead();
+      const size = scene.head_dim;
+      return { rows: size, row: (i) => arrays[name].row(h * size + i) };
+    }
+    if (name === "wo" || name === "w_down") return arrays[name];
+    if (["attn_norm", "ffn_norm_weight", "final_norm"].includes(name)) return arrays[name].data;
+    if (name === "final") return arrays.final.data;
+    if (name === "concat") return Float32Array.from(tensors.z.flatMap((part) => [...part.row(row)]));
+    if (!tensors[name]) return arrays[name].row(row); // cos, sin, gate, up
+    const values = tensors[name][headOf(scene.ops.find((entry) => entry.key === name))].row(row);
+    if (name === "weights") return values.subarray(0, visible(tensors.scores[head].row(row)).length);
+    return name === "scores" ? visible(values) : values;
+  }
+
+  function describe(cell, col) {
+    const entry = op();
+    const line = cell.closest("[role=row]");
+    if (!line || !entry) return null;
+    const row = Number(line.dataset.row);
+    const part = tensors[entry.key][headOf(entry)];
+    const column = col ?? [...cell.parentElement.children].indexOf(cell);
+    const value = part.row(row)[column];
+    const state = part.state(row, column);
+    const square = entry.key === "scores" || entry.key === "weights";
+    const own = entry.key === "readout" ? scene.t : row;
+    const digits = entry.key === "weights" ? 4 : 3;
+    const title = square
+      ? `${entry.key === "scores" ? "score" : "weight"} of “${label(column)}”, token ${column}, asked by “${label(row)}”, token ${row}`
+      : `${entry.label} of “${label(own)}”, token ${own}, entry ${column}`;
+    const found = SAID[STATES[state]];
+    if (state === MASKED) return { title, value: num(value, 0), lines: [found] };
+    const recipe = {
+      ...scene.arithmetic[entry.key],
+      eps: scene.norm_eps,
+      text: scene.layer ? `handed on by layer ${scene.layer - 1}` : `entry ${column} of the token's embedding`,
+    };
+    // A score's own row is the query's; the shared recipes call it the position, and the key's index the row.
+    const place = square ? { row: column, col: column, position: row } : { row, col: column, position: row };
+    const lines = arithmetic({ recipe, get, ...place });
+    const was = part.was(row, column);
+    if (state === EQUAL) lines.push(`in the step before ${num(was, 6)}, now ${num(value, 6)}: difference ${tiny(Math.abs(value - was))}`);
+    else if (state === DIFFERENT) lines.push(`in the step before ${num(was, digits)}, now ${num(value, digits)}: it differs`);
+    return { title, value: num(value, digits), lines: [...lines, found] };
+  }
+
+  // ---- one operation as a grid ---------------------------------------------------------------------
+
+  function rowName(row, every) {
+    const shown = row === scene.t || (row % every === 0 && scene.t - row >= every / 2);
+    const changed = row === scene.changed ? "changed" : null;
+    return el("div.name", { role: "rowheader", "aria-label": `token ${row}, ${label(row)}` },
+      el("span.token", { title: label(row), "data-changed": changed, hidden: !shown }, label(row)),
+      el("small", { hidden: !shown }, String(row)));
+  }
+
+  /** Runs of cells with the same state: [[state, start, end], …]. */
+  function runs(part, row) {
+    const found = [];
+    for (let col = 0; col < part.cols; col++) {
+      const state = part.state(row, col);
+      if (found.at(-1)?.[0] === state) found.at(-1)[2] = col + 1;
+      else found.push([state, col, col + 1]);
+    }
+    return found;
+  }
+
+  function colour(box, part, row) {
+    const strip = box.firstElementChild;
+    if (!strip.classList.contains("strip")) {
+      [...box.children].forEach((cell, col) => {
+        const state = STATES[part.state(row, col)];
+        cell.classList.add(state);
+      });
+      return;
+    }
+    const spans = runs(part, row);
+    const percent = (col) => `${((100 * col) / part.cols).toFixed(3)}%`;
+    if (spans.length === 1) strip.classList.add(STATES[spans[0][0]]);
+    else {
+      strip.classList.add("mixed");
+      strip.style.background = `linear-gradient(90deg, ${spans
+        .map(([state, start, end]) => `var(--hue-${STATES[state]}) ${percent(start)} ${percent(end)}`)
+        .join(", ")})`;
+    }
+    for (const [state, start, end] of spans) {
+      if (state !== MASKED) continue;
+      strip.append(el("i.veil", { style: `left:${percent(start)};width:${percent(end - start)}` }));
+    }
+  }
+
+  function buildGrid(entry) {
+    const part = tensors[entry.key][headOf(entry)];
+    const square = entry.key === "scores" || entry.key === "weights";
+    const grid = el("div.grid", {
+      role: "grid",
+      "aria-label": `${entry.title}: ${part.rows} rows of ${part.cols} cells; arrow keys read them`,
+    });
+    if (square) grid.append(el("div.line.top", { role: "none" }, el("div.name"), el("div.cells", { role: "none", style: `--cols:${part.cols}` }, ...Array.from({ length: part.cols }, (_, i) => el("small", {}, part.cols > 40 && i % 8 ? "" : String(i))))));
+    const every = layout(entry).every;
+    for (let i = 0; i < part.rows; i++) {
+      const row = entry.key === "readout" ? scene.t : i;
+      const box = cellRow(entry.key);
+      fillCells(box, part.row(i), part.scale, `${entry.label} of ${label(row)}`);
+      colour(box, part, i);
+      const line = el("div.line", { role: "row", "data-row": i }, rowName(row, every), box);
+      if (row === scene.t) line.classList.add("last");
+      grid.append(line);
+    }
+    if (entry.key === "readout") grid.append(logits());
+    readable(grid, tip, live, describe);
+    tabStop(grid);
+    return grid;
+  }
+
+  function logits() {
+    const rows = scene.readout.top.map(([token, logit, p], i) =>
+      el("tr", {}, el("th", { scope: "row" }, i ? token : el("b", {}, token)), el("td", {}, num(logit, 2)), el("td", {}, num(p, 3)),
+        el("td.wide-bar", {}, el("i", { style: `width:${100 * p}%` }))));
+    return el("table.logits", {}, el("caption.sr", {}, "The five likeliest next tokens"),
+      el("thead", {}, el("tr", {}, ...["next token", "logit", "probability", ""].map((name) => el("th", { scope: "col" }, name)))),
+      el("tbody", {}, ...rows));
+  }
+
+  // ---- many cells as one picture -------------------------------------------------------------------
+
+  let hues = [];
+  function readHues() {
+    const pen = el("canvas", { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+    const styles = getComputedStyle(root);
+    hues = ["--orange", "--blue", "--changed", "--muted"].map((name) => {
+      pen.fillStyle = styles.getPropertyValue(name).trim();
+      pen.fillRect(0, 0, 1, 1);
+      return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    });
+  }
+
+  /** The heads' cells side by side, a pixel each; `keep(state, row)` says how much of a cell's colour is left. */
+  function paint(parts, keep = () => 1) {
+    const { rows, cols } = parts[0];
+    const gap = parts.length > 1 ? Math.max(1, Math.round(cols / 16)) : 0;
+    const canvas = el("canvas", { width: parts.length * (cols + gap) - gap, height: rows, "aria-hidden": "true" });
+    const pen = canvas.getContext("2d");
+    const image = pen.createImageData(canvas.width, rows);
+    parts.forEach((part, h) => {
+      for (let row = 0; row < rows; row++) {
+        for (let col = 0; col < cols; col++) {
+          const state = part.state(row, col);
+          const value = part.row(row)[col];
+          let ink = state === MASKED ? ((row + col) % 2 ? 30 : 8) : 12 + 0.85 * shade(value, part.scale);
+          ink = (ink / 100) * keep(state);
+          const i = 4 * (row * canvas.width + h * (cols + gap) + col);
+          for (let k = 0; k < 3; k++) image.data[i + k] = hues[state][k] * ink + paper[k] * (1 - ink);
+          image.data[i + 3] = 255;
+        }
+      }
+    });
+    pen.putImageData(image, 0, 0);
+    return canvas;
+  }
+
+  const counts = (parts) => {
+    const found = [0, 0, 0, 0];
+    for (const part of parts) for (const state of part.states) found[state]++;
+    return found;
+  };
+
+  function buildHeads(entry) {
+    const parts = tensors[entry.key];
+    const box = el("div.heads", { role: "group", "aria-label": `${entry.title}: all heads` });
+    box.style.setProperty("--across", parts.length > 4 ? 4 : parts.length);
+    parts.forEach((part, h) => {
+      const [fresh, blue] = counts([part]);
+      const name = entry.heads === "kv" && scene.n_kv_heads < scene.n_heads ? `KV head ${h}` : `head ${h}`;
+      const button = el("button", { type: "button", "aria-label": `${name}: ${blue} blue, ${fresh} new; show it large` }, el("span", {}, name), paint([part]));
+      button.onclick = () => {
+        allHeads = false;
+        pickHead(entry.heads === "kv" ? Math.floor((h * scene.n_heads) / scene.n_kv_heads) : h);
+      };
+      box.append(button);
+    });
+    return box;
+  }
+
+  // ---- the layer as a map, for the reductions ------------------------------------------------------
+
+  const KEEPS = {
+    again: () => () => 1,
+    all: () => () => 1,
+    read: (key) => (state) => (state === NEW || scene.read.includes(key) ? 1 : 0.2),
+    kv: (key) => (state) => (state === NEW || key === "k" || key === "v" ? 1 : 0),
+  };
+  const MAP_WORDS = {
+    again: () => "computed again",
+    all: () => "stored",
+    read: (key) => (scene.read.includes(key) ? "read" : "not read"),
+    kv: (key) => (key === "k" || key === "v" ? "stored" : "never stored"),
+  };
+
+  function layerMap(mode) {
+    const box = el("div.map", { "data-mode": mode, role: "group", "aria-label": `The layer's operations, earlier rows: ${mode}` });
+    for (const entry of scene.ops) {
+      if (entry.key === "readout") continue;
+      const word = MAP_WORDS[mode](entry.key);
+      const figure = el("figure", { "data-key": entry.key, "data-kept": String(["computed again", "stored", "read"].includes(word)) },
+        el("figcaption", {}, el("b", {}, entry.label), " ", el("small", {}, word)),
+        el("div.picture", {}, paint(tensors[entry.key], KEEPS[mode](entry.key))));
+      figure.style.setProperty("--old", scene.t / (scene.t + 1));
+      box.append(figure);
+    }
+    return box;
+  }
+
+  const whole = (x) => x.toLocaleString("en");
+
+  function sideBySide() {
+    const most = { multiplications: Math.max(...scene.ways.map((way) => way.multiplications)), floats: Math.max(...scene.ways.map((way) => way.floats)) };
+    const bar = (kind, share) => el("div.track", {}, el(`i.${kind}`, { style: `width:${Math.max(share * 100, share ? 0.7 : 0)}%` }));
+    const modes = { naive: "again", stored: "all", cached: "kv" };
+    return el("div.ways", {}, ...scene.ways.map((way) =>
+      el("section", { "data-way": way.key },
+        el("h3", {}, way.title),
+        layerMap(modes[way.key]),
+        el("p", {}, "computes ", el("b", {}, whole(way.multiplications)), " multiplications"),
+        bar("need", way.multiplications / most.multiplications),
+        el("p", {}, "keeps ", el("b", {}, whole(way.floats)), ` floats, ${whole(way.bytes)} bytes`),
+        bar("kept", way.floats / most.floats),
+        el("p.result", { "data-holds": String(way.holds) }, way.holds && way.same ? "✓ " : "✗ ", "next token ", el("b", {}, `“${way.token}”`), ` ${num(way.probability, 3)}`),
+        el("p.quiet", {}, way.key === "naive" ? "the pass that the others are held against" : `logits: largest difference ${tiny(way.difference)}`))));
+  }
+
+  // ---- one state of the page -----------------------------------------------------------------------
+
+  function showArea() {
+    tip.hidden = true;
+    root.dataset.at = at;
+    if (at > opCount()) {
+      const mode = ["again", "all", "read", "kv", "ways"][at - opCount() - 1];
+      const id = `map ${mode}`;
+      if (!grids.has(id)) grids.set(id, mode === "ways" ? sideBySide() : layerMap(mode));
+      area.replaceChildren(el("div.head", {}, el("b", {}, `Layer ${scene.layer}, all heads`), layerSelect()), grids.get(id), legend());
+      return;
+    }
+    const entry = op();
+    const many = entry.heads && allHeads && tensors[entry.key].length > 1;
+    const id = many ? `${entry.key} all` : `${entry.key} ${headOf(entry)}`;
+    if (!grids.has(id)) grids.set(id, many ? buildHeads(entry) : buildGrid(entry));
+    area.replaceChildren(gridHead(entry, many), grids.get(id), legend());
+    fit();
+  }
+
+  function layerSelect() {
+    const select = el("select", { "aria-label": "Layer" }, ...Array.from({ length: scene.n_layers }, (_, i) => el("option", { value: i }, String(i))));
+    select.value = scene.layer;
+    select.onchange = () => send("view", { layer: Number(select.value), head });
+    return el("label", {}, "layer ", select);
+  }
+
+  function gridHead(entry, many) {
+    const part = tensors[entry.key][headOf(entry)];
+    const controls = [layerSelect()];
+    if (entry.heads) {
+      const select = el("select", { "aria-label": "Head" }, ...Array.from({ length: scene.n_heads }, (_, i) => el("option", { value: i }, String(i))));
+      select.value = head;
+      select.onchange = () => pickHead(Number(select.value));
+      const toggle = el("button.toggle", { type: "button", "aria-pressed": String(Boolean(many)), disabled: tensors[entry.key].length < 2 }, many ? "one head large" : "all heads");
+      toggle.onclick = () => {
+        allHeads = !allHeads;
+        show();
+        $(".toggle")?.focus();
+      };
+      controls.push(el("label", { hidden: Boolean(many) }, "head ", select), toggle);
+      if (entry.heads === "kv" && scene.n_kv_heads < scene.n_heads) controls.push(el("small", {}, many ? `${scene.n_kv_heads} KV heads serve ${scene.n_heads} heads` : `reads KV head ${kvHead()}`));
+    }
+    const size = many ? `${tensors[entry.key].length} × ${part.rows} × ${part.cols}` : `${part.rows} × ${part.cols}`;
+    return el("div.head", {}, el("b", {}, entry.label), el("span.size", {}, size), ...controls);
+  }
+
+  function legend() {
+    const key = (state, words) => el("span", {}, el(`i.key.${state}`), words);
+    const items = [key("equal", at > opCount() ? "was there in the step before" : "as in the step before"), key("new", "new row")];
+    if (scene.found.equal < scene.found.compared) items.push(key("different", "came out differently"));
+    if (scene.causal) items.push(key("masked", "masked"));
+    if (at > opCount() + 2) items.push(key("empty", "not stored"));
+    return el("p.legend", {}, ...items);
+  }
+
+  function showStory() {
+    const reduction = scene.reductions[at - opCount() - 1];
+    const words = reduction ?? op();
+    const over = reduction ? `Reductions, ${at - opCount()} of ${scene.reductions.length}` : `Operation ${at} of ${opCount()}`;
+    const parts = [
+      el("p.over", {}, over, el("span.quiet", {}, reduction ? "" : ` · layer ${scene.layer}`)),
+      el("h2", {}, words.title),
+    ];
+    if (!reduction) {
+      const math = el("div.formula");
+      math.innerHTML = words.formulas.join(" "); // our own MathML: it holds numbers, never a token
+      parts.push(math, el("p.focus", {}, words.focus), el("p.why", {}, words.why), tally());
+    } else {
+      parts.push(el("p.focus", {}, words.focus), el("p.why", {}, words.why));
+      if (words.verdict) parts.push(el("p.verdict", { "data-holds": String(!words.verdict.startsWith("✗")) }, words.verdict));
+      const way = scene.ways[{ 1: 0, 2: 1, 4: 2 }[at - opCount()]];
+      if (way) parts.push(meters(way));
+    }
+    story.replaceChildren(...parts);
+    live.textContent = `${over}: ${words.title}. ${words.focus}`;
+  }
+
+  function meters(way) {
+    const naive = scene.ways[0];
+    const most = scene.ways[1].floats;
+    const line = (kind, share) => el("div.track", {}, el(`i.${kind}`, { style: `width:${100 * share}%` }));
+    return el("div.meter", {},
+      el("p", {}, "computed ", el("b", {}, whole(way.multiplications)), " multiplications"), line("need", way.multiplications / naive.multiplications),
+      el("p", {}, "kept ", el("b", {}, whole(way.floats)), ` floats, ${whole(way.bytes)} bytes`), line("kept", way.floats / most));
+  }
+
+  /** What is drawn right now, counted from the masks that drew it. */
+  function tally() {
+    const entry = op();
+    const many = entry.heads && allHeads && tensors[entry.key].length > 1;
+    const found = counts(many ? tensors[entry.key] : [tensors[entry.key][headOf(entry)]]);
+    const names = { equal: "as before", new: "new", different: "different", masked: "masked" };
+    const shown = Object.keys(names).filter((name) => name !== "different" || found[DIFFERENT] || scene.found.equal < scene.found.compared);
+    return el("dl.tally", { "aria-label": "Cells in this grid" }, ...shown.map((name) =>
+      el("div", {}, el("dt", {}, el(`i.key.${name}`), names[name]), el("dd", { "data-count": name }, whole(found[STATES.indexOf(name)])))));
+  }
+
+  function showFinding() {
+    const { text, largest: most, where, holds, tolerance } = scene.found;
+    finding.classList.toggle("broken", !holds);
+    const rest = most === 0 ? "Not one bit differs." : null;
+    const jump = most === 0 ? null : el("button.jump", { type: "button" }, `Largest difference ${most < 0.01 ? tiny(most) : num(most, 2)}: ${where}`);
+    if (jump) jump.onclick = jumpToLargest;
+    finding.replaceChildren(holds ? "✓ " : "✗ ", text, " ", ...(rest ? [rest, " "] : []), ...(jump ? [jump, " "] : []), el("span.quiet", {}, tolerance));
+  }
+
+  let jumping = false;
+  function jumpToLargest() {
+    const { layer, op: key, row, col } = scene.found;
+    const step = scene.ops.findIndex((entry) => entry.key === key);
+    const h = scene.ops[step].heads === "kv" ? Math.floor((scene.found.head * scene.n_heads) / scene.n_kv_heads) : scene.found.head;
+    if (scene.ops[step].heads) head = h;
+    allHeads = false;
+    at = step + 1;
+    if (layer !== scene.layer) {
+      jumping = true;
+      return send("view", { layer, head });
+    }
+    show();
+    const line = area.querySelector(`[role=row][data-row="${row}"]`);
+    const cells = [...line.querySelectorAll("[role=gridcell]")];
+    const cell = cells.length > 1 ? cells[col] : cells[0];
+    if (cell.values) cell.cursor = col;
+    cell.focus({ focusVisible: true });
+    const box = cell.getBoundingClientRect();
+    const clientX = cell.values ? box.left + ((col + 0.5) / cell.values.length) * box.width : box.left + box.width / 2;
+    cell.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX, clientY: box.top + box.height / 2 }));
+  }
+
+  function showRail() {
+    root.querySelectorAll(".stage").forEach((button) => {
+      if (Number(button.dataset.step) === at) button.setAttribute("aria-current", "step");
+      else button.removeAttribute("aria-current");
+    });
+    $(".back").disabled = at === 1;
+    $(".next-step").disabled = at === opCount() + scene.reductions.length;
+  }
+
+  function showText() {
+    const first = Math.max(1, scene.t - 40);
+    const parts = scene.texts.slice(first).map((word, i) => {
+      const kind = first + i === scene.t ? "fresh" : first + i === scene.changed ? "changed" : null;
+      return kind ? el(`b.${kind}-word`, {}, word) : word;
+    });
+    textLine.replaceChildren(el("span.so-far", {}, first > 1 ? "… " : null, ...parts), el("span.quiet", {}, ` → ${scene.ways[0].token}`));
+  }
+
+  function writeUrl() {
+    const url = new URL(location.href);
+    url.searchParams.set("op", at);
+    if (url.href !== location.href) history.replaceState(history.state, "", url);
+  }
+
+  function show() {
+    showArea();
+    showStory();
+    showRail();
+    writeUrl();
+  }
+
+  // ---- moving --------------------------------------------------------------------------------------
+
+  function go(step) {
+    const to = Math.max(1, Math.min(opCount() + scene.reductions.length, step));
+    if (to === at) return;
+    at = to;
+    show();
+    if (!calm()) area.animate([{ opacity: 0.35 }, { opacity: 1 }], { duration: 160, easing: "ease-out" });
+  }
+
+  function pickHead(h) {
+    head = h;
+    show();
+    clearTimeout(reporting);
+    reporting = setTimeout(() => send("view", { layer: scene.layer, head }), 400);
+  }
+
+  const next = () => go(at + 1);
+  const back = () => go(at - 1);
+
+  function buildRail() {
+    const button = (name, step) => {
+      const node = el("button.stage", { type: "button", "data-step": step, title: name.title }, el("span", {}, name.label));
+      node.onclick = () => go(step);
+      return el("li", {}, node);
+    };
+    opRail.replaceChildren(el("ol", {}, ...scene.ops.map((entry, i) => button(entry, i + 1))));
+    const backButton = el("button.back", { type: "button", "aria-label": "Back", title: "Back (←)" }, "◀");
+    const nextButton = el("button.next-step", { type: "button", title: "Next (→)" }, "Next ▸");
+    backButton.onclick = back;
+    nextButton.onclick = next;
+    thenRail.replaceChildren(
+      el("span.quiet", {}, "then"),
+      el("ol", {}, ...scene.reductions.map((entry, i) => button(entry, scene.ops.length + i + 1))),
+      el("div.moves", {}, backButton, nextButton),
+    );
+  }
+
+  const dropKeys = stepKeys(root, next, back);
+
+  // ---- size ----------------------------------------------------------------------------------------
+
+  /** Sizes that make a whole grid fit the window: of a row, a matrix, and how many rows get their name. */
+  function layout(entry) {
+    const part = tensors[entry.key][0];
+    const phone = root.clientWidth < 600;
+    const name = phone ? 58 : 84;
+    const room = (area.clientWidth || root.clientWidth) - name - 12;
+    const top = area.getBoundingClientRect().top + scrollY;
+    const height = Math.max(phone ? 300 : 260, innerHeight - top - 84);
+    const row = Math.max(5, Math.min(24, Math.floor(height / (scene.t + 1)) - (scene.t > 24 ? 1 : 2)));
+    const matrix = part.cols > WIDEST_IN_CELLS ? Math.min(room, 1080) : Math.min(room, 34 * part.cols);
+    return { phone, name, row, matrix, cell: matrix / part.cols, every: Math.max(1, Math.ceil(13 / (row + 1))) };
+  }
+
+  function fit() {
+    if (!scene) return;
+    root.classList.toggle("wide", root.clientWidth >= 860);
+    root.classList.toggle("phone", root.clientWidth < 600);
+    const entry = op();
+    if (!entry) return;
+    const { name, row, matrix, cell } = layout(entry);
+    root.classList.toggle("heat", cell < 21.5 || row < 15);
+    root.classList.toggle("dense", row < 13);
+    for (const [key, value] of Object.entries({ name, row, matrix })) root.style.setProperty(`--${key}`, `${value}px`);
+    root.style.setProperty("--cell-font", `${Math.min(12, cell * 0.4, row * 0.56).toFixed(1)}px`);
+  }
+  let width = 0;
+  const observer = new ResizeObserver(() => {
+    if (!scene || Math.abs(root.clientWidth - width) < 2) return;
+    width = root.clientWidth;
+    fit();
+    grids.clear(); // which rows carry their name depends on their height
+    showArea();
+  });
+  observer.observe(root);
+
+  // ---- Python's side -------------------------------------------------------------------------------
+
+  function update(data, component) {
+    send = component.setStateValue;
+    const themeChanged = readTheme(root);
+    if (themeChanged || !hues.length) {
+      readHues();
+      grids.clear();
+    }
+    if (data === scene) return themeChanged ? show() : undefined;
+    const before = scene;
+    scene = data;
+    if (before?.id === data.id) {
+      if (themeChanged) show();
+      return;
+    }
+    if (!before) at = Math.min(data.at, data.ops.length + data.reductions.length);
+    if (!before || !jumping) head = data.head;
+    tensors = Object.fromEntries(Object.entries(data.tensors).map(([key, tensor]) => [key, unpack(tensor)]));
+    tensors.readout = unpack(data.readout);
+    arrays = Object.fromEntries(Object.entries(data.arrays).map(([name, array]) => [name, decode(array)]));
+    grids = new Map();
+    if (!before) buildRail();
+    head = Math.min(head, data.n_heads - 1);
+    fit();
+    showText();
+    showFinding();
+    show();
+    if (jumping) {
+      jumping = false;
+      jumpToLargest();
+    }
+  }
+
+  return {
+    update,
+    destroy() {
+      clearTimeout(reporting);
+      observer.disconnect();
+      dropKeys();
+    },
+  };
+}
