@@ -143,11 +143,11 @@ def sweep(
     with_cat: bool = False,
     clock: Clock = time.perf_counter,
     stopped: Callable[[], bool] = lambda: False,
-    seconds_per_point: float = 0.4,
+    seconds_per_point: float = 0.3,
 ) -> Iterator[Row]:
     """Time one step of every path, and the prefill, at each length; `token_ids` is repeated to fill it.
 
-    Each operation is repeated 5 to 60 times, as `seconds_per_point` allows. The repetitions come in rounds
+    Each operation is repeated 5 to 40 times, as `seconds_per_point` allows. The repetitions come in rounds
     in which the operations take turns, so that a slow moment of the machine falls on all of them; every
     turn begins with a pass that is not timed. A length that `stopped` interrupts gives no row.
     """
@@ -187,7 +187,7 @@ def sweep(
         )
 
 
-ROUNDS, FEWEST, MOST = 3, 5, 60
+ROUNDS, FEWEST, MOST = 3, 5, 40
 
 
 def _take_turns(

@@ -220,7 +220,7 @@ def show_files(found: Measured, rows: list[Any]) -> None:
             st.button("Keep, to lay it over the next run", on_click=keep, args=(recorded,), key="t_keep")
             if st.session_state.get("timing_kept"):
                 st.button("Take the kept run away", on_click=forget_kept, key="t_forget")
-        st.caption(story.FILES)
+        prose(story.FILES)
         uploaded = st.file_uploader(
             "A recorded run to lay over",
             type="json",

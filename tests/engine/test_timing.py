@@ -100,7 +100,7 @@ def test_sweep_measures_every_operation_at_every_length(model: Transformer) -> N
         assert r.difference < 1e-4
 
 
-@pytest.mark.parametrize(("budget", "repeats"), [(0.0, 5), (9.0, 9), (1e9, 60)])
+@pytest.mark.parametrize(("budget", "repeats"), [(0.0, 5), (9.0, 9), (1e9, 40)])
 def test_repetitions_follow_the_time_there_is_within_bounds(
     model: Transformer, budget: float, repeats: int
 ) -> None:

@@ -1,0 +1,107 @@
+"""The timing lab as a learner uses it: a race to its end, a long one stopped, the table read."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+
+@pytest.fixture
+def lab(page: Page, app_url: str) -> Page:
+    page.goto(app_url)
+    page.get_by_role("link", name="Timing").click(timeout=30_000)
+    expect(page.get_by_role("heading", name="Do both paths say the same?")).to_be_visible(timeout=30_000)
+    return page
+
+
+def start_race(page: Page, press: str) -> None:
+    """`press` is the key that moves the slider: Home for the shortest race, End for the longest."""
+    page.get_by_role("slider", name="Tokens to generate").press(press)
+    page.get_by_role("button", name="Start the race").click()
+
+
+def lane(page: Page, path: str) -> tuple[int, float, str]:
+    """Tokens so far, the clock in seconds, the text."""
+    box = page.locator(f".lane.{path}")
+    found = re.match(r"(\d+) of", box.locator(".each").inner_text())
+    assert found
+    clock = float(box.locator(".clock").inner_text().removesuffix(" s"))
+    return int(found[1]), clock, box.locator(".words").inner_text()
+
+
+def test_a_short_race_runs_to_its_end(lab: Page) -> None:
+    start_race(lab, "Home")
+    expect(lab.get_by_role("button", name="Replay at the measured speed")).to_be_visible(timeout=30_000)
+    cached, naive = lane(lab, "cached"), lane(lab, "naive")
+    assert cached[0] == naive[0] == 16
+    assert cached[1] > 0
+    assert naive[1] > 0
+    assert cached[2] == naive[2]
+    assert cached[2].startswith("Tom and Sara went to the park.")
+    expect(lab.get_by_text("All 16 tokens are the same")).to_be_visible()
+    for path in ("cached", "naive"):
+        bold = lab.locator(f".plot polyline.{path}:not(.each-step)")
+        assert len((bold.get_attribute("points") or "").split()) == 16
+
+
+def test_a_replay_ends_where_the_race_did(lab: Page) -> None:
+    start_race(lab, "Home")
+    replay = lab.get_by_role("button", name="Replay at the measured speed")
+    replay.click(timeout=30_000)
+    ended = lane(lab, "naive")
+    expect(lab.locator(".lane.naive .each")).not_to_contain_text("replay")
+    assert lane(lab, "naive")[0] == 16
+    assert ended[0] <= 16
+
+
+def test_a_long_race_stops_at_once_and_keeps_what_it_had(lab: Page) -> None:
+    start_race(lab, "End")
+    expect(lab.locator(".lane.naive .each")).to_contain_text("last took", timeout=30_000)
+    lab.get_by_role("button", name="Stop", exact=True).first.click()
+    expect(lab.get_by_text("What was measured until then is kept")).to_be_visible(timeout=10_000)
+    tokens, clock, _ = lane(lab, "naive")
+    assert 0 < tokens < 400
+    assert clock > 0
+    lab.wait_for_timeout(600)
+    assert lane(lab, "naive")[:2] == (tokens, clock)
+
+
+def test_the_sweep_fills_the_table(lab: Page, axe: Callable[[Page], list[str]]) -> None:
+    lab.get_by_role("slider", name="Longest text").press("Home")
+    lab.get_by_role("button", name="Start the sweep").click()
+    expect(lab.get_by_text("The prefill: time to the first token.")).to_be_visible(timeout=60_000)
+    expect(lab.get_by_text(re.compile("both paths choose the same token"))).to_be_visible()
+    lab.get_by_text("The numbers: table, CSV, PNG").click()
+    with lab.expect_download() as saved:
+        lab.get_by_role("button", name="CSV", exact=True).click()
+    header, *lines = saved.value.path().read_text(encoding="utf-8").splitlines()
+    assert header.startswith("path,tokens,median ms")
+    assert [line.split(",")[:2] for line in lines if line.startswith("naive")] == [
+        ["naive", str(n)] for n in (1, 2, 4, 8, 16)
+    ]
+    assert all(float(line.split(",")[2]) > 0 for line in lines)
+    lab.get_by_test_id("stDataFrame").scroll_into_view_if_needed()
+    cells = lab.get_by_test_id("stDataFrame").locator("td")  # the canvas keeps a table for screen readers
+    expect(cells.first).to_be_attached()
+    shown = cells.all_text_contents()
+    assert shown[:2] == ["cached", "1"]
+    assert shown[2] in lines[0]
+    assert axe(lab) == []
+
+
+def test_a_chart_saves_itself_as_a_png(lab: Page) -> None:
+    chart = lab.locator(".js-plotly-plot").first
+    chart.scroll_into_view_if_needed()
+    with lab.expect_download() as saved:
+        chart.locator(".modebar-btn").click()
+    assert saved.value.suggested_filename == "to-scale.png"
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_nothing_scrolls_sideways(lab: Page, width: int) -> None:
+    lab.set_viewport_size({"width": width, "height": 844})
+    lab.wait_for_timeout(500)
+    main = lab.locator("[data-testid=stMain]")
+    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
