@@ -3,10 +3,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tools.browser import find_browser, launch_args
 from tools.server import Server
+
+# The first page of a run waits for the server to import torch, on a machine that may be busy.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

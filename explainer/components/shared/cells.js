@@ -252,14 +252,14 @@ function readable(grid, tip, live, describe) {
     else hide();
   };
   grid.onpointerleave = hide;
-  grid.onfocusin = (event) => {
+  grid.addEventListener("focusin", (event) => {
     const cell = cellAt(event);
     if (!cell) return;
     grid.querySelectorAll('[tabindex="0"]').forEach((other) => (other.tabIndex = -1));
     cell.tabIndex = 0;
     if (cell.matches(":focus-visible")) show(cell, colOf(cell), true);
-  };
-  grid.onfocusout = hide;
+  });
+  grid.addEventListener("focusout", hide);
   grid.onkeydown = (event) => {
     const cell = cellAt(event);
     if (!cell) return;

@@ -11,7 +11,7 @@ _HTML = """
   <p class="text"></p>
   <nav class="rail" aria-label="Stages"></nav>
   <div class="area">
-    <div class="scene" role="grid"></div>
+    <div class="scene"></div>
     <div class="story"></div>
   </div>
   <div class="tip" aria-hidden="true" hidden></div>

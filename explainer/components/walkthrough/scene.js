@@ -98,20 +98,23 @@ function walkthrough(root) {
     const output = gridLine([], { v: "output" });
     output.node.classList.add("fresh", "output");
     output.weight.append(el("span.v-name"));
-    output.left.classList.add("legend");
-    output.left.append(
-      el("span", {}, el("i.key.cached-key"), "read from the cache"),
-      el("span", {}, el("i.key.fresh-key"), "fresh work of this step"),
-    );
     inSight.disconnect();
     lines = [];
-    const body = el("div.history", { role: "rowgroup", tabindex: "-1" });
+    const newToken = el("div.new-token", { role: "grid", "aria-label": "New token" }, q.node, kv.node);
+    const body = el("div.history", { role: "grid", tabindex: "-1" });
+    const foot = el(
+      "div.foot",
+      {},
+      el("p.legend", {}, el("span", {}, el("i.key.cached-key"), "read from the cache"), el("span", {}, el("i.key.fresh-key"), "fresh work of this step")),
+      el("div", { role: "grid", "aria-label": "Output" }, output.node),
+    );
     body.onscroll = countAbove;
     grid.replaceChildren(
-      el("div.panel.new-token", { role: "rowgroup" }, el("div.head", { role: "none" }, el("b.new-title"), el("span.new-note")), q.node, kv.node),
+      el("div.head.new-head", {}, el("b.new-title"), el("span.new-note")),
+      newToken,
       el(
         "div.head.columns",
-        { role: "none" },
+        {},
         el("span.name", {}, el("small.above"), "token"),
         el("span.cells", {}, el("b", {}, el("span.long", {}, "Cached keys "), "K"), el("label", {}, "layer ", layerSelect), el("label", {}, "head ", headSelect), el("span.shared")),
         el("span.score", {}, "score"),
@@ -119,7 +122,7 @@ function walkthrough(root) {
         el("span.cells", {}, el("b", {}, el("span.long", {}, "Cached values "), "V"), el("span.size")),
       ),
       body,
-      el("div.foot", { role: "rowgroup" }, output.node),
+      foot,
     );
     Object.assign(build, { q, kv, output, body, layerSelect, headSelect });
   }
@@ -135,7 +138,7 @@ function walkthrough(root) {
     build.layerSelect.value = scene.layer;
     build.headSelect.value = scene.head;
     $(".shared").textContent = scene.n_kv_heads < scene.n_heads ? `reads KV head ${scene.kv_head}` : "";
-    grid.setAttribute("aria-label", `Keys and values of layer ${scene.layer}, head ${scene.head}; arrow keys read the cells`);
+    build.body.setAttribute("aria-label", `Keys and values of layer ${scene.layer}, head ${scene.head}; arrow keys read the cells`);
   }
 
   function growTo(count) {
@@ -171,6 +174,12 @@ function walkthrough(root) {
 
   // ---- one state of the page -------------------------------------------------------------------------
 
+  /** What is not there yet is an outline, and silent to a screen reader. */
+  function hide(line, look, hidden) {
+    line.classList.toggle(look, hidden);
+    for (const cells of line.querySelectorAll(".cells")) cells.toggleAttribute("inert", hidden);
+  }
+
   function show(animate) {
     const step = stepAt(at.position);
     const shown = shownStep();
@@ -185,7 +194,7 @@ function walkthrough(root) {
       line.node.hidden = i > slot;
       if (i > slot) return;
       if (i > slot - NEWEST) fillLine(i);
-      line.node.classList.toggle("pending", pending);
+      hide(line.node, "pending", pending);
       line.node.classList.toggle("fresh", i === slot && !pending);
       const scored = asks && !pending;
       const weighed = at.stage === 4;
@@ -210,8 +219,8 @@ function walkthrough(root) {
     fillCells(build.kv.left, tensors.k.row(slot), scales.k, `new key of ${token}`);
     fillCells(build.kv.right, tensors.v.row(slot), scales.v, `new value of ${token}`);
     fillCells(build.output.right, shown.output, scales.v, `output of ${token}`);
-    build.kv.node.classList.toggle("hollow", at.stage > 1 && at.stage < 5);
-    build.output.node.classList.toggle("hollow", at.stage !== 4);
+    hide(build.kv.node, "hollow", at.stage > 1 && at.stage < 5);
+    hide(build.output.node, "hollow", at.stage !== 4);
     tabStop(grid);
 
     showText(n);
