@@ -27,7 +27,7 @@ AUTO_HISTORY = 256
 LENGTHS = (*range(1, 33), 40, 48, 64, 96, 128, 192, 256, 384, 511)
 
 #: And of the one on the page of the avoided work, where every cell is drawn.
-BLUE_LENGTHS = (*range(2, 65),)
+BLUE_LENGTHS: tuple[int, ...] = tuple(range(2, 65))
 
 
 @dataclass(frozen=True)

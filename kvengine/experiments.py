@@ -6,21 +6,18 @@ it did in the first was avoidable work. Experiments are taps, or other tokens: t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kvengine.cache import KVCache
+from kvengine.compare import Compared, State, compare
 from kvengine.cost import pass_cost
 from kvengine.errors import ContextLengthError, PromptError
 from kvengine.generate import Sampler, generate, greedy
 from kvengine.model import Tap, Transformer
 from kvengine.trace import Trace
-
-#: Two cells are equal when they differ by no more than this, plus as much of their value: float32 rounding.
-TOLERANCE = 1e-5
 
 #: The operations of a layer in their order: key -> the tensor that it gives, as a trace names it.
 OPERATIONS = {
@@ -49,15 +46,6 @@ _FORMS = {
 }
 
 
-class State(IntEnum):
-    """What the comparison found of one cell of the second pass."""
-
-    NEW = 0  # the step before had no such cell
-    EQUAL = 1  # it came out as before, within TOLERANCE
-    DIFFERENT = 2  # it was there before, and came out differently
-    MASKED = 3
-
-
 @dataclass(frozen=True)
 class Premise:
     """What the comparison rests on: a causal mask, and unchanged earlier tokens."""
@@ -68,25 +56,6 @@ class Premise:
     @property
     def holds(self) -> bool:
         return self.causal and self.changed is None
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One tensor of both passes, the batch axis dropped: [rows, cols] or [heads, rows, cols]."""
-
-    was: np.ndarray
-    now: np.ndarray
-    state: np.ndarray  # of State, in the shape of `now`
-    largest: float  # difference of a cell that both passes have
-    where: tuple[int, ...]  # its index
-
-    def count(self, state: State) -> int:
-        return int((self.state == state).sum())
-
-    @property
-    def compared(self) -> int:
-        """Cells that both passes have, masked ones left out."""
-        return self.count(State.EQUAL) + self.count(State.DIFFERENT)
 
 
 @dataclass(frozen=True)
@@ -140,7 +109,7 @@ class Recomputation:
 
 
 def name_of(operation: str, layer: int) -> str:
-    """The tensor's name in a trace; `x` is what the layer takes in, `norm` and `logits` stand behind the last."""
+    """The tensor's name in a trace; `x` is what the layer takes in."""
     if operation == "x":
         return "embed" if layer == 0 else f"layers.{layer - 1}.resid_post"
     return f"layers.{layer}.{OPERATIONS[operation]}"
@@ -157,7 +126,8 @@ def text_of_length(
         raise PromptError("There is no token to run; a prompt needs at least one.")
     if n > model.config.max_seq_len:
         raise ContextLengthError(
-            f"The model was trained on {model.config.max_seq_len} positions, and {n} are asked for; choose fewer."
+            f"The model was trained on {model.config.max_seq_len} positions, and {n} are asked for; "
+            "choose fewer."
         )
     missing = max(0, n - len(token_ids))
     steps = generate(model, token_ids, max_new_tokens=missing, use_cache=True, sampler=sampler)
@@ -173,11 +143,11 @@ def recompute(
     sampler: Sampler = greedy,
     ways: bool = True,
 ) -> Recomputation:
-    """Run the step before and the naive step over `token_ids`, compare them, and get the next token three ways.
+    """Compare the naive step over `token_ids` with the step before it, and get the next token three ways.
 
     Without `ways` the naive pass stands for all three, and nothing is said of what is read.
     Raises `PromptError` for fewer than two tokens, or when the changed token is none of the earlier ones
-    (the first token has nothing before it that would suggest another one).
+    (the very first has nothing before it that would suggest another one).
     """
     premise = premise or Premise()
     t = len(token_ids) - 1
@@ -326,7 +296,10 @@ def _replay(
     """The last row's logits when every earlier row of every operation comes from storage. [vocab_size]"""
     experiment, storage = _tap(premise), from_storage(stored, without)
     logits = model(
-        _batch(model, token_ids), None, lambda name, tensor: storage(name, experiment(name, tensor)), last_only=True
+        _batch(model, token_ids),
+        None,
+        lambda name, tensor: storage(name, experiment(name, tensor)),
+        last_only=True,
     )
     return logits[0, -1].numpy(force=True)
 
@@ -338,16 +311,3 @@ def _compare(before: Trace, after: Trace) -> dict[str, Compared]:
             masked = name.replace("attn.weights", "attn.masked")
             compared[name] = compare(before[name][0], after[name][0], masked=np.isneginf(after[masked][0]))
     return compared
-
-
-def compare(was: np.ndarray, now: np.ndarray, *, masked: np.ndarray) -> Compared:
-    """Hold the cells of two passes against each other; `now` has a row more, and may have a column more."""
-    state = np.full(now.shape, State.NEW, dtype=np.uint8)
-    both = tuple(slice(n) for n in was.shape)
-    equal = np.isclose(now[both], was, rtol=TOLERANCE, atol=TOLERANCE)
-    state[both] = np.where(equal, State.EQUAL, State.DIFFERENT)
-    state[masked] = State.MASKED
-    hidden = (state[both] == State.MASKED) | np.isneginf(was)
-    difference = np.abs(np.where(hidden, 0, now[both]) - np.where(hidden, 0, was))
-    where = np.unravel_index(int(difference.argmax()), difference.shape)
-    return Compared(was, now, state, float(difference.max()), tuple(int(i) for i in where))

@@ -9,7 +9,7 @@ from explainer.figures.timing_parts import DARK, LIGHT
 from explainer.scenes.avoided_work import scene
 from explainer.scenes.encode import token_label
 from explainer.state import BLUE_LENGTHS
-from explainer.story.avoided_work import CHARTS, PREMISES, prefill_words
+from explainer.story.avoided_findings import CHARTS, PREMISES, prefill_words
 from kvengine.cost import pass_cost
 from kvengine.experiments import avoided_shares
 
@@ -40,7 +40,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", ke
         key="w_blue_length",
         width=230,
         on_change=pick_length,
-        help="The naive step has one token more. A longer prompt is cut, a shorter one continued by the model.",
+        help="The naive step has one more. A longer prompt is cut, a shorter one continued by the model.",
     )
     st.segmented_control(
         "Experiment",
@@ -64,14 +64,16 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", ke
 
 scene_id = f"{card.name} {hash(found.token_ids)} {broken}"
 data = scene(found, ui.model(card.name), text_of, layer=choice.layer, head=choice.head, scene_id=scene_id)
-avoided_work(data | {"at": choice.op}, key=KEY, on_view_change=lambda: ui.choose(**st.session_state[KEY]["view"]))
+avoided_work(
+    data | {"at": choice.op}, key=KEY, on_view_change=lambda: ui.choose(**st.session_state[KEY]["view"])
+)
 
 palette = DARK if st.context.theme.type == "dark" else LIGHT
 prefill, naive, cached = (
     pass_cost(card.config, q_len=rows, start=start).multiplications
     for rows, start in ((t, 0), (t + 1, 0), (1, t))
 )
-st.header("The whole model", divider="gray")
+st.markdown("#### The whole model")
 charts = (
     figures.by_operation(avoided_shares(found), palette),
     figures.by_length(ui.avoided_by_length(LENGTHS), t, palette),
@@ -80,6 +82,6 @@ charts = (
 words = (*CHARTS[:2], (CHARTS[2][0], prefill_words(found, prefill, naive, cached)))
 for column, (title, text), figure in zip(st.columns(3, gap="medium"), words, charts, strict=True):
     with column:
-        st.subheader(title)
-        st.write(text)
+        st.markdown(f"**{title}**")
+        st.caption(text)
         st.plotly_chart(figure, config={"displayModeBar": False}, theme=None)

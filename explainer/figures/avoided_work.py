@@ -13,8 +13,15 @@ HEIGHT = 330
 def _figure(palette: Palette) -> go.Figure:
     figure = go.Figure()
     lay_out(figure, palette)
-    figure.update_layout(height=HEIGHT, margin={"l": 62, "r": 14, "t": 26, "b": 44})
+    figure.update_layout(height=HEIGHT, margin={"l": 78, "r": 14, "t": 26, "b": 44})
     return figure
+
+
+def _hatched(colour: str, palette: Palette) -> dict[str, object]:
+    return {
+        "color": colour,
+        "pattern": {"shape": "/", "bgcolor": colour, "fgcolor": palette.paper, "size": 6},
+    }
 
 
 def by_operation(shares: dict[str, float], palette: Palette) -> go.Figure:
@@ -29,10 +36,10 @@ def by_operation(shares: dict[str, float], palette: Palette) -> go.Figure:
     figure.add_bar(
         x=[100 - value for value in values],
         name="new",
-        marker={"color": palette.orange, "pattern": {"shape": "/", "fgcolor": palette.paper, "size": 5}},
+        marker=_hatched(palette.orange, palette),
         **bars,
     )
-    figure.update_layout(barmode="stack", bargap=0.25)
+    figure.update_layout(barmode="stack", bargap=0.25, legend_traceorder="normal")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(title="% of the cells of a naive step", range=[0, 100])
     return figure
@@ -69,10 +76,10 @@ def passes(config: Config, t: int, steps: int, palette: Palette) -> go.Figure:
 
     figure = _figure(palette)
     hover = "%{x}: %{y:.2f} million<extra></extra>"
-    naive = {"color": palette.blue, "pattern": {"shape": "/", "fgcolor": palette.paper, "size": 5}}
+    naive = _hatched(palette.blue, palette)
     figure.add_bar(x=names, y=counts(False), name="without a cache", marker=naive, hovertemplate=hover)
     figure.add_bar(x=names, y=counts(True), name="with it", marker_color=palette.orange, hovertemplate=hover)
     figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.05)
-    figure.update_xaxes(title="pass")
+    figure.update_xaxes(title="pass", type="category")
     figure.update_yaxes(title="million multiplications")
     return figure

@@ -8,18 +8,11 @@ from typing import Any
 import numpy as np
 
 from explainer.scenes.encode import f32, token_label
-from explainer.story.avoided_work import (
-    OPERATIONS,
-    REDUCTIONS,
-    Scope,
-    finding,
-    reductions,
-    side_by_side,
-    tolerance,
-    words,
-)
+from explainer.story.avoided_findings import REDUCTIONS, finding, reductions, side_by_side, tolerance
+from explainer.story.avoided_work import OPERATIONS, Scope, words
 from kvengine import Transformer
-from kvengine.experiments import Compared, Recomputation, State, name_of
+from kvengine.compare import Compared, State
+from kvengine.experiments import Recomputation, name_of
 
 #: How each cell came about, as data: it drives the arithmetic under the pointer. Names are those of the
 #: scene's operations and matrices, and `concat`, the heads of `z` side by side.
@@ -32,7 +25,13 @@ ARITHMETIC: dict[str, dict[str, Any]] = {
     "scores": {"op": "dot", "left": "q", "right": "k"},
     "weights": {"op": "softmax", "of": "scores"},
     "z": {"op": "mix", "weights": "weights", "rows": "v"},
-    "out": {"op": "project", "row": "concat", "matrix": "wo", "symbols": ["the heads", "W_O"], "rotate": False},
+    "out": {
+        "op": "project",
+        "row": "concat",
+        "matrix": "wo",
+        "symbols": ["the heads", "W_O"],
+        "rotate": False,
+    },
     "mid": {"op": "add", "left": "out", "right": "x", "symbols": ["attention's output", "what came in"]},
     "ffn_norm": {"op": "norm", "row": "mid", "weight": "ffn_norm_weight"},
     "hidden": {"op": "gated", "gate": "gate", "up": "up"},

@@ -13,7 +13,7 @@ def _words(text: str) -> str:
 
 
 class Math:
-    """Equations over t earlier rows and a new one; `kind(operation, i, j)` is what was found of a row or cell."""
+    """Equations over t earlier rows and a new one; `kind(operation, i, j)` is what was found there."""
 
     def __init__(self, t: int, kind: Callable[[str, int, int | None], Kind]) -> None:
         self.t, self.kind = t, kind
@@ -24,7 +24,7 @@ class Math:
         for i in self.shown:
             entries = [op("⋮")] * width if i is None else cells(i)
             lines.append("<mtr>" + "".join(f"<mtd>{entry}</mtd>" for entry in entries) + "</mtr>")
-        return row(op("["), "<mtable>" + "".join(lines) + "</mtable>", op("]"))
+        return "<mtable>" + "".join(lines) + "</mtable>"
 
     def _rows(self, key: str, entry: Callable[[int], str]) -> str:
         return self._matrix(lambda i: [row(entry(i), kind=self.kind(key, i, None))])
@@ -48,7 +48,11 @@ class Math:
             product = row(var("h", i), var("W", matrix))
             return _turned(i, product) if turned else product
 
-        return (formula(var(matrix), op("="), self._rows(key, entry), op("="), self._rows(key, lambda i: var(name, i))),)
+        return (
+            formula(
+                var(matrix), op("="), self._rows(key, entry), op("="), self._rows(key, lambda i: var(name, i))
+            ),
+        )
 
     def _square(self, key: str, entry: Callable[[int, int], str], hidden: str) -> str:
         columns = (0, None, self.t) if self.t > 1 else (0, 1)
@@ -64,21 +68,33 @@ class Math:
         return self._matrix(cells, len(columns))
 
     def scores(self, head_dim: int) -> tuple[str, ...]:
-        grid = self._square("scores", lambda i, j: row(var("q", i), op("·"), var("k", j)), row(op("−"), op("∞")))
+        grid = self._square(
+            "scores", lambda i, j: row(var("q", i), op("·"), var("k", j)), row(op("−"), op("∞"))
+        )
         return (formula(var("S"), op("="), fraction("<mn>1</mn>", root(f"<mn>{head_dim}</mn>")), grid),)
 
     def weights(self) -> tuple[str, ...]:
-        grid = self._square("weights", lambda i, j: f"<msub><mi>a</mi>{row(_n(i), op(','), _n(j))}</msub>", _n(0))
+        grid = self._square(
+            "weights", lambda i, j: f"<msub><mi>a</mi>{row(_n(i), op(','), _n(j))}</msub>", _n(0)
+        )
         rule = formula(
             f"<msub><mi>a</mi>{row('<mi>i</mi>', op(','), '<mi>j</mi>')}</msub>",
             op("="),
-            fraction(f"<msup><mi>e</mi>{_index('s', 'i', 'j')}</msup>", row(total("l"), f"<msup><mi>e</mi>{_index('s', 'i', 'l')}</msup>")),
+            fraction(
+                f"<msup><mi>e</mi>{_index('s', 'i', 'j')}</msup>",
+                row(total("l"), f"<msup><mi>e</mi>{_index('s', 'i', 'l')}</msup>"),
+            ),
         )
-        return (formula(var("A"), op("="), _words("softmax"), op("("), var("S"), op(")"), op("="), grid), rule)
+        return (
+            formula(var("A"), op("="), _words("softmax"), op("("), var("S"), op(")"), op("="), grid),
+            rule,
+        )
 
     def mixed(self) -> tuple[str, ...]:
         def entry(i: int) -> str:
-            return row(total("j"), f"<msub><mi>a</mi>{row(_n(i), op(','), '<mi>j</mi>')}</msub>", var("v", "j"))
+            return row(
+                total("j"), f"<msub><mi>a</mi>{row(_n(i), op(','), '<mi>j</mi>')}</msub>", var("v", "j")
+            )
 
         return (formula(self._rows("z", entry), op("="), self._rows("z", lambda i: var("z", i))),)
 
@@ -89,11 +105,17 @@ class Math:
 
             return row(z(0), *([op("…"), z(heads - 1)] if heads > 1 else []))
 
-        return (formula(self._rows("out", entry), var("W", "O"), op("="), self._rows("out", lambda i: var("o", i))),)
+        return (
+            formula(
+                self._rows("out", entry), var("W", "O"), op("="), self._rows("out", lambda i: var("o", i))
+            ),
+        )
 
     def readout(self) -> tuple[str, ...]:
         last = row(_words("norm"), op("("), var("x", self.t), op(")"), kind="fresh")
-        return (formula(var("logits", kind="fresh"), op("="), last, "<msup><mi>E</mi><mtext>T</mtext></msup>"),)
+        return (
+            formula(var("logits", kind="fresh"), op("="), last, "<msup><mi>E</mi><mtext>T</mtext></msup>"),
+        )
 
 
 def _turned(i: int, inside: str) -> str:
@@ -109,7 +131,7 @@ def _index(name: str, i: str, j: str) -> str:
 
 
 def _pieces(pattern: str) -> list[str]:
-    """"norm(x)" -> ["norm", "(", "x", ")"]."""
+    """ "norm(x)" -> ["norm", "(", "x", ")"]."""
     pieces: list[str] = []
     for sign in pattern.replace(" ", ""):
         if sign.isalpha() and pieces and pieces[-1].isalpha():

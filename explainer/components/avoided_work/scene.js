@@ -4,12 +4,7 @@ export default (component) => mount(component, avoidedWork);
 
 const [NEW, EQUAL, DIFFERENT, MASKED] = [0, 1, 2, 3];
 const STATES = ["new", "equal", "different", "masked"];
-const SAID = {
-  new: "new: the step before had no such cell",
-  equal: "blue: came out as in the step before",
-  different: "came out differently than in the step before",
-  masked: "masked: a later token",
-};
+const SAID = { new: "new: the step before had no such cell", masked: "masked: a later token" };
 
 function avoidedWork(root) {
   const $ = (selector) => root.querySelector(selector);
@@ -28,6 +23,11 @@ function avoidedWork(root) {
 
   const opCount = () => scene.ops.length;
   const op = () => scene.ops[at - 1];
+  /** "W_O" with its letter lowered. */
+  const named = (name) => {
+    const [word, below] = name.split("_");
+    return below ? el("span", {}, word, el("sub", {}, below)) : el("span", {}, word);
+  };
   const kvHead = () => Math.floor((head * scene.n_kv_heads) / scene.n_heads);
   const headOf = (entry) => (entry.heads === "q" ? head : entry.heads === "kv" ? kvHead() : 0);
   const label = (row) => scene.labels[row];
@@ -91,9 +91,8 @@ function avoidedWork(root) {
     const digits = entry.key === "weights" ? 4 : 3;
     const title = square
       ? `${entry.key === "scores" ? "score" : "weight"} of “${label(column)}”, token ${column}, asked by “${label(row)}”, token ${row}`
-      : `${entry.label} of “${label(own)}”, token ${own}, entry ${column}`;
-    const found = SAID[STATES[state]];
-    if (state === MASKED) return { title, value: num(value, 0), lines: [found] };
+      : `${entry.label.replace("_", "")} of “${label(own)}”, token ${own}, entry ${column}`;
+    if (state === MASKED) return { title, value: num(value, 0), lines: [SAID.masked] };
     const recipe = {
       ...scene.arithmetic[entry.key],
       eps: scene.norm_eps,
@@ -103,9 +102,13 @@ function avoidedWork(root) {
     const place = square ? { row: column, col: column, position: row } : { row, col: column, position: row };
     const lines = arithmetic({ recipe, get, ...place });
     const was = part.was(row, column);
-    if (state === EQUAL) lines.push(`in the step before ${num(was, 6)}, now ${num(value, 6)}: difference ${tiny(Math.abs(value - was))}`);
-    else if (state === DIFFERENT) lines.push(`in the step before ${num(was, digits)}, now ${num(value, digits)}: it differs`);
-    return { title, value: num(value, digits), lines: [...lines, found] };
+    const both = `in the step before ${num(was, 6)}, now ${num(value, 6)}`;
+    lines.push({
+      [NEW]: SAID.new,
+      [EQUAL]: `blue: ${both}, difference ${tiny(Math.abs(value - was))}`,
+      [DIFFERENT]: `not blue: ${both}`,
+    }[state]);
+    return { title, value: num(value, digits), lines };
   }
 
   // ---- one operation as a grid ---------------------------------------------------------------------
@@ -142,7 +145,8 @@ function avoidedWork(root) {
     const percent = (col) => `${((100 * col) / part.cols).toFixed(3)}%`;
     if (spans.length === 1) strip.classList.add(STATES[spans[0][0]]);
     else {
-      strip.classList.add("mixed");
+      const size = (state) => spans.reduce((sum, [of, start, end]) => sum + (of === state ? end - start : 0), 0);
+      strip.classList.add(STATES[[NEW, EQUAL, DIFFERENT].reduce((best, state) => (size(state) > size(best) ? state : best))]);
       strip.style.background = `linear-gradient(90deg, ${spans
         .map(([state, start, end]) => `var(--hue-${STATES[state]}) ${percent(start)} ${percent(end)}`)
         .join(", ")})`;
@@ -199,9 +203,10 @@ function avoidedWork(root) {
     });
   }
 
-  /** The heads' cells side by side, a pixel each; `keep(state, row)` says how much of a cell's colour is left. */
-  function paint(parts, keep = () => 1) {
+  /** The heads' cells side by side, a pixel each; `keep(state)` says how much of a cell's colour is left. */
+  function paint(parts, keep) {
     const { rows, cols } = parts[0];
+    const calmly = Boolean(keep); // a small picture says where, not how large
     const gap = parts.length > 1 ? Math.max(1, Math.round(cols / 16)) : 0;
     const canvas = el("canvas", { width: parts.length * (cols + gap) - gap, height: rows, "aria-hidden": "true" });
     const pen = canvas.getContext("2d");
@@ -211,8 +216,8 @@ function avoidedWork(root) {
         for (let col = 0; col < cols; col++) {
           const state = part.state(row, col);
           const value = part.row(row)[col];
-          let ink = state === MASKED ? ((row + col) % 2 ? 30 : 8) : 12 + 0.85 * shade(value, part.scale);
-          ink = (ink / 100) * keep(state);
+          let ink = state === MASKED ? ((row + col) % 2 ? 26 : 6) : calmly ? 42 + 0.45 * shade(value, part.scale) : 12 + 0.85 * shade(value, part.scale);
+          ink = (ink / 100) * (keep ? keep(state) : 1);
           const i = 4 * (row * canvas.width + h * (cols + gap) + col);
           for (let k = 0; k < 3; k++) image.data[i + k] = hues[state][k] * ink + paper[k] * (1 - ink);
           image.data[i + 3] = 255;
@@ -267,7 +272,7 @@ function avoidedWork(root) {
       if (entry.key === "readout") continue;
       const word = MAP_WORDS[mode](entry.key);
       const figure = el("figure", { "data-key": entry.key, "data-kept": String(["computed again", "stored", "read"].includes(word)) },
-        el("figcaption", {}, el("b", {}, entry.label), " ", el("small", {}, word)),
+        el("figcaption", {}, el("b", {}, named(entry.label)), el("small", {}, word)),
         el("div.picture", {}, paint(tensors[entry.key], KEEPS[mode](entry.key))));
       figure.style.setProperty("--old", scene.t / (scene.t + 1));
       box.append(figure);
@@ -337,7 +342,7 @@ function avoidedWork(root) {
       if (entry.heads === "kv" && scene.n_kv_heads < scene.n_heads) controls.push(el("small", {}, many ? `${scene.n_kv_heads} KV heads serve ${scene.n_heads} heads` : `reads KV head ${kvHead()}`));
     }
     const size = many ? `${tensors[entry.key].length} × ${part.rows} × ${part.cols}` : `${part.rows} × ${part.cols}`;
-    return el("div.head", {}, el("b", {}, entry.label), el("span.size", {}, size), ...controls);
+    return el("div.head", {}, el("b", {}, named(entry.label)), el("span.size", {}, size), ...controls);
   }
 
   function legend() {
@@ -345,7 +350,7 @@ function avoidedWork(root) {
     const items = [key("equal", at > opCount() ? "was there in the step before" : "as in the step before"), key("new", "new row")];
     if (scene.found.equal < scene.found.compared) items.push(key("different", "came out differently"));
     if (scene.causal) items.push(key("masked", "masked"));
-    if (at > opCount() + 2) items.push(key("empty", "not stored"));
+    if (at > opCount() + 3) items.push(key("empty", "not stored"));
     return el("p.legend", {}, ...items);
   }
 
@@ -433,8 +438,9 @@ function avoidedWork(root) {
   }
 
   function showText() {
-    const first = Math.max(1, scene.t - 40);
-    const parts = scene.texts.slice(first).map((word, i) => {
+    const first = Math.max(1, scene.t - 28);
+    const parts = scene.texts.slice(first).map((text, i) => {
+      const word = text.replaceAll("\n", " ");
       const kind = first + i === scene.t ? "fresh" : first + i === scene.changed ? "changed" : null;
       return kind ? el(`b.${kind}-word`, {}, word) : word;
     });
@@ -476,7 +482,7 @@ function avoidedWork(root) {
 
   function buildRail() {
     const button = (name, step) => {
-      const node = el("button.stage", { type: "button", "data-step": step, title: name.title }, el("span", {}, name.label));
+      const node = el("button.stage", { type: "button", "data-step": step, title: name.title }, named(name.label));
       node.onclick = () => go(step);
       return el("li", {}, node);
     };
@@ -504,8 +510,8 @@ function avoidedWork(root) {
     const room = (area.clientWidth || root.clientWidth) - name - 12;
     const top = area.getBoundingClientRect().top + scrollY;
     const height = Math.max(phone ? 300 : 260, innerHeight - top - 84);
-    const row = Math.max(5, Math.min(24, Math.floor(height / (scene.t + 1)) - (scene.t > 24 ? 1 : 2)));
-    const matrix = part.cols > WIDEST_IN_CELLS ? Math.min(room, 1080) : Math.min(room, 34 * part.cols);
+    const row = Math.max(3.6, Math.min(27, scene.t > 24 ? height / (scene.t + 1) - 0.5 : Math.floor(height / (scene.t + 1)) - 2));
+    const matrix = part.cols > WIDEST_IN_CELLS ? Math.min(room, 1080) : Math.min(room, 44 * part.cols);
     return { phone, name, row, matrix, cell: matrix / part.cols, every: Math.max(1, Math.ceil(13 / (row + 1))) };
   }
 
