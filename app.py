@@ -10,6 +10,7 @@ page = st.navigation(
     [
         st.Page("pages/walkthrough.py", title="Walkthrough", default=True),
         st.Page("pages/avoided_work.py", title="The avoided work"),
+        st.Page("pages/timing.py", title="Timing lab"),
     ],
     position="top",
 )

@@ -208,7 +208,7 @@ def show_sweep(found: Measured, rows: list[Any]) -> None:
 def show_files(found: Measured, rows: list[Any]) -> None:
     s = found.setting
     lines = table(s.model.config, rows, s.bytes_per_float)
-    with st.expander("The numbers: table, CSV, PNG, and runs from other hardware"):
+    with st.expander("The numbers: table, CSV, PNG, and runs from other hardware", key="t_numbers"):
         st.dataframe(lines, hide_index=True)
         with st.container(horizontal=True):
             st.download_button("CSV", to_csv(lines), "timing.csv", "text/csv", icon=":material/download:")

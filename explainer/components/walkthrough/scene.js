@@ -233,7 +233,7 @@ function walkthrough(root) {
   }
 
   function showText(n) {
-    const first = Math.max(1, n - Math.floor(root.clientWidth / 50));
+    const first = Math.max(1, n - Math.floor(root.clientWidth / (root.clientWidth < 600 ? 20 : 50)));
     const parts = first > 1 ? [el("span.quiet", {}, "… ")] : [];
     for (let i = first; i <= n; i++) {
       const text = scene.texts[i].replaceAll("\n", "⏎ ");
