@@ -16,5 +16,5 @@ page = st.navigation(
 )
 with ui.errors_shown():
     ui.restore(page.url_path)
-    ui.controls()
+    ui.controls(length=page.url_path == "")
     page.run()

@@ -97,7 +97,9 @@ def _recomputation(
 
 
 @st.cache_data(show_spinner=False, max_entries=96)
-def _avoided(name: str, token_ids: tuple[int, ...], t: int, temperature: float, seed: int) -> dict[str, float]:
+def _avoided(
+    name: str, token_ids: tuple[int, ...], t: int, temperature: float, seed: int
+) -> dict[str, float]:
     text = text_of_length(model(name), token_ids, t + 1, sampler=sampler(temperature, seed=seed))
     return avoided_shares(recompute(model(name), text, ways=False))
 
@@ -145,6 +147,8 @@ def restore(page: str) -> None:
     same_page = st.session_state.get(_PAGE) == page
     if first or (same_page and params != st.session_state[_ADDRESS]):
         _set(*from_address(st.query_params.to_dict(), cards()))
+    elif not same_page:
+        _set(choice(), [])  # streamlit forgets widgets that the other page did not show
     st.session_state[_PAGE] = page
     address = to_address(choice())
     if params != address:
@@ -208,8 +212,8 @@ def avoided_by_length(lengths: tuple[int, ...]) -> dict[int, dict[str, float]]:
 # ---- the controls ----------------------------------------------------------------------------------------
 
 
-def controls() -> None:
-    """The row of widgets above every page."""
+def controls(*, length: bool) -> None:
+    """The row of widgets above every page; the length of the history where the page asks for it."""
     c = choice()
     shown = card().config
     st.html(_PAGE_STYLE)
@@ -237,15 +241,16 @@ def controls() -> None:
             on_change=lambda: choose(heads=st.session_state.w_heads, kv_heads=st.session_state.w_heads),
             help="Each stop is another model, trained with that many heads; all have the same size.",
         )
-        st.select_slider(
-            "Tokens in the cache",
-            sorted({*(n for n in LENGTHS if n < shown.max_seq_len), st.session_state.w_history}),
-            key="w_history",
-            width=170,
-            on_change=lambda: choose(history=st.session_state.w_history, token=-1),
-            help="How much history stands in the cache when the walkthrough starts. "
-            "A longer prompt is cut, a shorter one continued by the model.",
-        )
+        if length:
+            st.select_slider(
+                "Tokens in the cache",
+                sorted({*(n for n in LENGTHS if n < shown.max_seq_len), st.session_state.w_history}),
+                key="w_history",
+                width=170,
+                on_change=lambda: choose(history=st.session_state.w_history, token=-1),
+                help="How much history stands in the cache when the walkthrough starts. "
+                "A longer prompt is cut, a shorter one continued by the model.",
+            )
         manner = "greedy" if c.temperature == 0 else f"temperature {c.temperature:g}"
         groups = f"{shown.n_kv_heads} KV head{'s' if shown.n_kv_heads > 1 else ''}"
         with st.popover(f"{groups}, {manner}", icon=":material/tune:"):

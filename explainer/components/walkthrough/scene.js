@@ -176,6 +176,7 @@ function walkthrough(root) {
 
   /** What is not there yet is an outline, and silent to a screen reader. */
   function hide(line, look, hidden) {
+    if (line.classList.contains(look) === hidden) return;
     line.classList.toggle(look, hidden);
     for (const cells of line.querySelectorAll(".cells")) cells.toggleAttribute("inert", hidden);
   }
@@ -198,13 +199,15 @@ function walkthrough(root) {
       line.node.classList.toggle("fresh", i === slot && !pending);
       const scored = asks && !pending;
       const weighed = at.stage === 4;
-      line.score.textContent = scored ? num(shown.score[i]) : "";
-      line.weightText.textContent = weighed ? num(shown.weight[i], 2) : "";
-      line.bar.style.setProperty("--w", weighed ? shown.weight[i] : 0);
-      for (const [cell, filled] of [[line.score, scored], [line.weight, weighed]]) {
-        if (filled) delete cell.dataset.empty;
-        else cell.dataset.empty = "";
+      if (scored || line.scored) line.score.textContent = scored ? num(shown.score[i]) : "";
+      if (weighed || line.weighed) {
+        line.weightText.textContent = weighed ? num(shown.weight[i], 2) : "";
+        line.bar.style.setProperty("--w", weighed ? shown.weight[i] : 0);
       }
+      line.score.toggleAttribute("data-empty", !scored);
+      line.weight.toggleAttribute("data-empty", !weighed);
+      line.scored = scored;
+      line.weighed = weighed;
     });
 
     const token = label(slot);
@@ -345,6 +348,9 @@ function walkthrough(root) {
 
   // ---- motion: short, and from where the data comes from ---------------------------------------------
 
+  /** The newest rows, as many as the history shows. */
+  const inView = (slot) => lines.slice(0, slot + 1).slice(-Math.ceil(build.body.clientHeight / build.q.node.offsetHeight));
+
   const EASE = { duration: 380, easing: "cubic-bezier(.2,.7,.3,1)" };
 
   function animateStage(slot, shown) {
@@ -356,13 +362,20 @@ function walkthrough(root) {
     }
     if (at.stage === 2) {
       const from = build.kv.node.getBoundingClientRect().top;
-      const to = lines[slot].node.getBoundingClientRect().top;
+      const page = root.getBoundingClientRect();
       for (const node of [lines[slot].left, lines[slot].right]) {
-        node.animate([{ transform: `translateY(${from - to}px)` }, { transform: "none" }], EASE);
+        // A copy flies: the row itself is cut off at the edge of the history that it is part of.
+        const to = node.getBoundingClientRect();
+        const ghost = el("div.ghost.fresh", { "aria-hidden": true, inert: true }, node.cloneNode(true));
+        const source = node.querySelector("canvas");
+        if (source) ghost.querySelector("canvas").getContext("2d").drawImage(source, 0, 0);
+        ghost.style.cssText = `left:${to.left - page.left}px;top:${to.top - page.top}px;height:${to.height}px`;
+        root.append(ghost);
+        ghost.animate([{ transform: `translateY(${from - to.top}px)` }, { transform: "none" }], EASE).onfinish = () => ghost.remove();
       }
     }
     if (at.stage === 3 || at.stage === 5) {
-      const visible = lines.slice(0, slot + 1).filter((line) => line.score.textContent);
+      const visible = inView(slot).filter((line) => line.scored);
       const pause = Math.min(30, 400 / visible.length);
       visible.forEach((line, i) => {
         line.score.animate([{ opacity: 0, transform: "translateX(-8px)" }, { opacity: 1, transform: "none" }], {
@@ -371,10 +384,9 @@ function walkthrough(root) {
       });
     }
     if (at.stage === 4) {
-      lines.slice(0, slot + 1).forEach((line, i) => {
-        if (shown.weight[i] < 0.005) return;
-        line.bar.animate([{ transform: "scaleX(0)" }, { transform: "none" }], EASE);
-      });
+      for (const line of inView(slot)) {
+        if (shown.weight[line.node.dataset.row] >= 0.005) line.bar.animate([{ transform: "scaleX(0)" }, { transform: "none" }], EASE);
+      }
       build.output.right.animate([{ opacity: 0, transform: "translateY(-10px)" }, { opacity: 1, transform: "none" }], { ...EASE, delay: 180, fill: "backwards" });
     }
   }

@@ -1,0 +1,140 @@
+"""How quick the walkthrough is, in headless Chromium on a server of its own: the bench's section `page`."""
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tools.browser import find_browser, launch_args
+from tools.server import serve
+
+HISTORY = 64
+
+# From a click to the frame that shows it: the frame's callback, and the first task after it is painted.
+_STEP = """async (root) => {
+  const painted = () => new Promise((done) => requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => done();
+    channel.port2.postMessage(0);
+  }));
+  const button = root.querySelector('.next-step');
+  await painted();
+  const before = root.querySelector('.over').textContent;
+  const start = performance.now();
+  button.click();
+  const handled = performance.now() - start;
+  await painted();
+  const moved = root.querySelector('.over').textContent !== before;
+  return moved ? [handled, performance.now() - start] : null;
+}"""
+
+# From an input to the frame after which the scene answers it.
+_ANSWER = """([selector, attribute, before]) => new Promise((done) => {
+  const start = performance.now();
+  const hosts = [...document.querySelectorAll('*')].filter((node) => node.shadowRoot);
+  const root = hosts.map((host) => host.shadowRoot.querySelector('.scene-root')).find(Boolean);
+  const look = () => {
+    const found = root.querySelector(selector);
+    const now = attribute ? found?.getAttribute(attribute) : found?.textContent;
+    if (now !== undefined && now !== before) return requestAnimationFrame(() => done(performance.now() - start));
+    requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
+def page() -> None:
+    """Click to painted frame, time until the page can be used, answers to a changed choice."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serve(Path(folder) / "server.log") as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=str(find_browser()), args=launch_args())
+        _opened(browser, server.url).close()  # the first session waits for torch to be imported
+        rows = [
+            ("usable after opening", [_opening(browser, server.url) for _ in range(8)], 2000),
+            *(
+                (f"step at {HISTORY} tokens, {heads} heads", _steps(browser, server.url, heads), 50)
+                for heads in (8, 4, 1)
+            ),
+            *_changes(browser, server.url),
+        ]
+        print(f"headless Chromium {browser.version}, 1440 × 900\n")
+        browser.close()
+    print(f"{'ms':34}{'median':>8}{'p95':>8}{'n':>5}   goal for p95")
+    for name, times, goal in rows:
+        p95 = statistics.quantiles(times, n=20, method="inclusive")[18]
+        verdict = "met" if p95 <= goal else "MISSED"
+        print(f"{name:34}{statistics.median(times):8.1f}{p95:8.1f}{len(times):5}   {goal} {verdict}")
+
+
+def _opened(browser: Browser, url: str) -> Page:
+    opened = browser.new_page(viewport={"width": 1440, "height": 900})
+    opened.goto(url)
+    opened.locator(".next-step:enabled").wait_for(timeout=60_000)
+    return opened
+
+
+def _opening(browser: Browser, url: str) -> float:
+    context = browser.new_context()  # an empty HTTP cache: a first visit
+    opened = context.new_page()
+    opened.goto(url, wait_until="commit")
+    opened.locator(".next-step:enabled").wait_for()
+    usable: float = opened.evaluate("performance.now()")
+    context.close()
+    return usable
+
+
+def _steps(browser: Browser, url: str, heads: int, count: int = 60) -> list[float]:
+    opened = _opened(browser, f"{url}/?length={HISTORY}&heads={heads}&kv={heads}")
+    root = opened.locator(".scene-root")
+    times: list[float] = []
+    while len(times) < count:
+        opened.wait_for_timeout(60)
+        measured = root.evaluate(_STEP)
+        if measured:  # none while the next part of the walk is on its way
+            times.append(measured[1])
+    opened.close()
+    return times
+
+
+def _changes(browser: Browser, url: str, count: int = 10) -> list[tuple[str, list[float], int]]:
+    opened = _opened(browser, f"{url}/?length={HISTORY}")
+    opened.evaluate(f"() => {{ window.answer = {_ANSWER} }}")
+
+    def answered(selector: str, attribute: str | None, change: Callable[[], object]) -> float:
+        found = opened.locator(f".scene-root {selector}")
+        before = found.get_attribute(attribute) if attribute else found.text_content()
+        opened.evaluate("args => { window.answered = window.answer(args) }", [selector, attribute, before])
+        change()
+        elapsed: float = opened.evaluate("window.answered")
+        opened.wait_for_timeout(250)
+        return elapsed
+
+    prompt = opened.get_by_label("Prompt")
+    layer = opened.get_by_label("Layer", exact=True)
+    heads = opened.get_by_role("slider", name="Heads")
+    length = opened.get_by_role("slider", name="Tokens in the cache")
+
+    def another_layer(i: int) -> float:
+        return answered(".history", "aria-label", lambda: layer.select_option(str(i % 3)))
+
+    def another_model(i: int) -> float:
+        return answered(".proof", None, lambda: heads.press("ArrowRight" if i % 2 else "ArrowLeft"))
+
+    def another_length(i: int) -> float:
+        return answered(".over", None, lambda: length.press("ArrowRight" if i % 2 else "ArrowLeft"))
+
+    def another_prompt(i: int) -> float:
+        prompt.fill(f"The cat saw {i} birds in the")
+        return answered(".text", None, lambda: prompt.press("Enter"))
+
+    rows = [
+        (change.__name__.replace("_", " "), [change(i) for i in range(count)], 500)
+        for change in (another_layer, another_model, another_length, another_prompt)
+    ]
+    opened.close()
+    return rows
