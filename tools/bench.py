@@ -19,6 +19,8 @@ import torch
 
 from kvengine import KVCache, Transformer, available_models, generate, load_model, trace
 from kvengine.weights import CHECKPOINTS
+from tools.bench_page import page
+from tools.bench_timing import timing
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # transformers looks things up on its hub unless told otherwise
 
@@ -178,6 +180,8 @@ def hardware() -> str:
 #: What can be measured, in the order in which it is without a choice.
 SECTIONS: dict[str, Callable[[], None]] = {
     "engine": engine,
+    "page": page,
+    "timing": timing,
 }
 
 
