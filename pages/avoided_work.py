@@ -83,5 +83,5 @@ words = (*CHARTS[:2], (CHARTS[2][0], prefill_words(found, prefill, naive, cached
 for column, (title, text), figure in zip(st.columns(3, gap="medium"), words, charts, strict=True):
     with column:
         st.markdown(f"**{title}**")
-        st.caption(text)
+        st.markdown(text)
         st.plotly_chart(figure, config={"displayModeBar": False}, theme=None)

@@ -99,16 +99,16 @@ def reductions(
         },
         {
             "title": "First reduction: store everything blue",
-            "focus": f"Keep every cell of the step before, {r.stored.floats:,} floats, and compute the new row alone: "
+            "focus": f"Keep all cells of the step before, {r.stored.floats:,} floats; compute the new row: "
             f"{r.stored.multiplications:,} multiplications instead of {r.naive.multiplications:,}.",
             "why": "This was run: in every operation, stored rows took the place of those computed again.",
-            "verdict": _verdict(r.stored, r.naive, tokens["stored"], tokens["naive"]),
+            "verdict": _verdict(r.stored, tokens["stored"], tokens["naive"]),
         },
         {
             "title": "Only the last row matters, and it reads little",
             "focus": f"To choose the next token the readout takes the last row, and of all rows above it "
             f"this one reads only {read}: {r.cached.floats:,} of {r.stored.floats:,} stored floats.",
-            "why": "Also run: one operation after the other had its stored rows replaced by NaN in all layers. "
+            "why": "Also run: one operation after the other had its stored rows replaced by NaN, all layers. "
             f"The last row's logits changed for {read}, and for no other.",
             "verdict": "Dimmed: stored, and read by nobody.",
         },
@@ -118,16 +118,16 @@ def reductions(
             f"{r.cached.multiplications:,} multiplications.",
             "why": "Computed: every operation of the new row, its k and v included. Reused: K and V of the "
             f"{_count(t, 'earlier row')}. Never stored: all other cells.",
-            "verdict": _verdict(r.cached, r.naive, tokens["cached"], tokens["naive"]),
+            "verdict": _verdict(r.cached, tokens["cached"], tokens["naive"]),
         },
         {
             "title": "One step, three ways",
-            "focus": "Three runs for the same token. Storing everything and storing K and V compute the same, "
+            "focus": "Three runs for the same token. The two that store something compute the same, "
             "and differ in what they keep.",
-            "why": "The logits of the three runs are held against each other. They agree but for rounding: the "
-            "matrices have other shapes."
+            "why": "The logits of the three runs are held against each other. They agree but for rounding: "
+            "their matrices have other shapes."
             if r.premise.holds
-            else "The premise is broken, so what was stored no longer belongs to this text.",
+            else "The premise is broken: what was stored is not what the naive pass computes.",
             "verdict": "",
         },
     )
@@ -157,9 +157,9 @@ def side_by_side(r: Recomputation, text_of: Callable[[int], str]) -> list[dict[s
     ]
 
 
-def _verdict(way: Way, naive: Way, token: str, naive_token: str) -> str:
+def _verdict(way: Way, token: str, naive_token: str) -> str:
     largest = f"largest difference of the logits {_small(way.difference)}"
-    if way.difference <= SAME_RESULT:
+    if way.difference <= SAME_RESULT and token == naive_token:
         return f"✓ Same next token, “{token}”; {largest}."
     same = f"“{token}”" if token == naive_token else f"“{token}” instead of “{naive_token}”"
     return f"✗ The result is another one: {same}; {largest}. What was stored does not hold any more."

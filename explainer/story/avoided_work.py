@@ -75,7 +75,7 @@ def words(s: Scope) -> dict[str, Words]:
         ),
         "norm": Words(
             "Each row is scaled by its own size",
-            f"RMSNorm divides a row by the root mean square of its numbers. No row looks at another.",
+            "RMSNorm divides a row by the root mean square of its numbers. No row looks at another.",
             "A row that came in as before leaves as before.",
             math.rowwise("norm", "norm(x)", "h"),
         ),

@@ -102,11 +102,11 @@ function avoidedWork(root) {
     const place = square ? { row: column, col: column, position: row } : { row, col: column, position: row };
     const lines = arithmetic({ recipe, get, ...place });
     const was = part.was(row, column);
-    const both = `in the step before ${num(was, 6)}, now ${num(value, 6)}`;
+    const both = (places) => `in the step before ${num(was, places)}, now ${num(value, places)}`;
     lines.push({
       [NEW]: SAID.new,
-      [EQUAL]: `blue: ${both}, difference ${tiny(Math.abs(value - was))}`,
-      [DIFFERENT]: `not blue: ${both}`,
+      [EQUAL]: `blue: ${both(6)}, difference ${tiny(Math.abs(value - was))}`,
+      [DIFFERENT]: `not blue: ${both(digits)}`,
     }[state]);
     return { title, value: num(value, digits), lines };
   }
@@ -164,7 +164,6 @@ function avoidedWork(root) {
       role: "grid",
       "aria-label": `${entry.title}: ${part.rows} rows of ${part.cols} cells; arrow keys read them`,
     });
-    if (square) grid.append(el("div.line.top", { role: "none" }, el("div.name"), el("div.cells", { role: "none", style: `--cols:${part.cols}` }, ...Array.from({ length: part.cols }, (_, i) => el("small", {}, part.cols > 40 && i % 8 ? "" : String(i))))));
     const every = layout(entry).every;
     for (let i = 0; i < part.rows; i++) {
       const row = entry.key === "readout" ? scene.t : i;
@@ -175,10 +174,15 @@ function avoidedWork(root) {
       if (row === scene.t) line.classList.add("last");
       grid.append(line);
     }
-    if (entry.key === "readout") grid.append(logits());
     readable(grid, tip, live, describe);
     tabStop(grid);
-    return grid;
+    return el("div", {}, square ? keyNumbers(part.cols) : null, grid, entry.key === "readout" ? logits() : null);
+  }
+
+  /** Above scores and weights: which token's key a column is. */
+  function keyNumbers(count) {
+    const numbers = Array.from({ length: count }, (_, i) => el("small", {}, count > 40 && i % 8 ? "" : String(i)));
+    return el("div.line.top", { "aria-hidden": "true" }, el("div.name"), el("div.cells", { style: `--cols:${count}` }, ...numbers));
   }
 
   function logits() {
@@ -512,7 +516,7 @@ function avoidedWork(root) {
     const height = Math.max(phone ? 300 : 260, innerHeight - top - 84);
     const row = Math.max(3.6, Math.min(27, scene.t > 24 ? height / (scene.t + 1) - 0.5 : Math.floor(height / (scene.t + 1)) - 2));
     const matrix = part.cols > WIDEST_IN_CELLS ? Math.min(room, 1080) : Math.min(room, 44 * part.cols);
-    return { phone, name, row, matrix, cell: matrix / part.cols, every: Math.max(1, Math.ceil(13 / (row + 1))) };
+    return { phone, name, row, matrix, cell: matrix / part.cols, every: Math.max(1, Math.ceil(15 / (row + 0.5))) };
   }
 
   function fit() {
