@@ -65,7 +65,7 @@ _WHOLE = {
 }
 
 #: Written by the scenes in the browser, step by step.
-BROWSER_KEYS = ("token", "stage", "op")
+BROWSER_KEYS = ("token", "stage", "op", "ask")
 
 
 def card_for(choice: Choice, cards: tuple[ModelCard, ...]) -> ModelCard:

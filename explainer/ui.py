@@ -191,13 +191,13 @@ def walk(position: int, ahead: int) -> Walk:
 
 
 def blue_length() -> int:
-    """Tokens of the step that the naive step is compared with: as chosen, or all of the prompt but its last."""
+    """Tokens of the step that the naive one is compared with: as chosen, or all of the prompt but its last."""
     wanted: int = choice().blue_length or len(prompt_ids()) - 1
     return min(BLUE_LENGTHS[-1], max(BLUE_LENGTHS[0], wanted))
 
 
 def recomputation() -> Recomputation:
-    """The chosen naive step against the step before it; a changed token behind the text's end is taken back."""
+    """The chosen naive step against the step before it; a change behind the text's end is taken back."""
     c, t = choice(), blue_length()
     premise = c.premise if c.premise < t else t - 1
     return _recomputation(card().name, prompt_ids()[: t + 1], t, premise, c.temperature, c.seed)

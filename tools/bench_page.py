@@ -38,8 +38,8 @@ _ANSWER = """([selector, attribute, before]) => new Promise((done) => {
   const look = () => {
     const found = root.querySelector(selector);
     const now = attribute ? found?.getAttribute(attribute) : found?.textContent;
-    if (now !== undefined && now !== before) return requestAnimationFrame(() => done(performance.now() - start));
-    requestAnimationFrame(look);
+    const answered = now !== undefined && now !== before;
+    requestAnimationFrame(answered ? () => done(performance.now() - start) : look);
   };
   look();
 })"""

@@ -94,6 +94,7 @@ def _step(
         next_token=labels[step.position + 1],
         top_token=labels[best],
         top_weight=float(attention["weights"][best]),
+        candidates=_candidates(labels, attention["weights"]),
         top_score_token=labels[loudest],
         top_score=float(attention["scores"][loudest]),
         earlier_numbers=step.proof.earlier,
@@ -119,3 +120,11 @@ def _step(
             "changed": step.proof.changed,
         },
     }
+
+
+def _candidates(labels: list[str], weights: np.ndarray, count: int = 4) -> tuple[str, ...]:
+    """The tokens with the largest weights, each label once, as they stand in the text."""
+    heaviest: dict[str, int] = {}
+    for row in np.argsort(-weights, kind="stable"):
+        heaviest.setdefault(labels[row], int(row))
+    return tuple(sorted(list(heaviest)[:count], key=heaviest.__getitem__))

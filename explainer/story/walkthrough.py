@@ -20,6 +20,7 @@ class Moment:
     next_token: str
     top_token: str  # the row with the largest weight
     top_weight: float
+    candidates: tuple[str, ...]  # the rows with the largest weights, in the order of their positions
     top_score_token: str
     top_score: float
     earlier_numbers: int  # entries of earlier rows compared before and after the append, whole cache
@@ -36,8 +37,18 @@ class Meter:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a learner can be asked before a stage is shown; the stage itself is the explanation."""
+
+    text: str
+    options: tuple[str, ...]
+    answer: int  # index into options
+
+
+@dataclass(frozen=True)
 class Stage:
     title: str
+    question: Question
     fresh: str  # the work of this step
     read: str  # what the cache gives; empty when nothing is read
     focus: str
@@ -52,6 +63,12 @@ def stages(m: Moment) -> tuple[Stage, ...]:
     return (_fresh(m), _append(m), _score(m), _mix(m), _reuse(m))
 
 
+def _ask(text: str, right: str, *others: str) -> Question:
+    """The options in the order of their size, or of the alphabet, so that the place gives nothing away."""
+    options = sorted({right, *others}, key=lambda option: (len(option), option))
+    return Question(text, tuple(options), options.index(right))
+
+
 def _rows(n: int, what: str = "row") -> str:
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
@@ -61,6 +78,12 @@ def _fresh(m: Moment) -> Stage:
     h = var("h", n)
     return Stage(
         title="Only the new token is projected",
+        question=_ask(
+            f"The text has {n + 1} tokens now. How many of them go through W_Q, W_K and W_V in this step?",
+            "1",
+            str(n),
+            str(n + 1),
+        ),
         fresh=f"q, k and v of “{m.token}”: three rows of {width} numbers",
         read="",
         focus=f"Only the new token, “{m.token}”, is multiplied with the three weight matrices. "
@@ -86,6 +109,12 @@ def _append(m: Moment) -> Stage:
     )
     return Stage(
         title="The cache grows by one row",
+        question=_ask(
+            f"k and v of “{m.token}” are stored. How many of the {_rows(n, 'earlier row')} change by that?",
+            "0",
+            "1",
+            str(n),
+        ),
         fresh=f"one row of K and one of V are written, 2 × {width} numbers",
         read="",
         focus=f"k and v of “{m.token}” go to the end of the cache. The {_rows(n, 'earlier row')} "
@@ -113,6 +142,7 @@ def _score(m: Moment) -> Stage:
     n, width = m.position, m.config.head_dim
     return Stage(
         title="One query against the whole history",
+        question=_ask(f"With how many keys is the query of “{m.token}” compared?", str(n + 1), str(n), "1"),
         fresh=f"{_rows(n + 1, 'score')}",
         read=f"{_rows(n, 'key')} from the cache",
         focus=f"The query of “{m.token}” meets every stored key, its own included: one dot product a row. "
@@ -138,6 +168,11 @@ def _mix(m: Moment) -> Stage:
     n, width = m.position, m.config.head_dim
     return Stage(
         title="Stored values become the output",
+        question=Question(
+            "Look at the scores. Whose value row gives the most to the output?",
+            m.candidates,
+            m.candidates.index(m.top_token),
+        ),
         fresh=f"{_rows(n + 1, 'weight')} and one output row",
         read=f"{_rows(n, 'value row')} from the cache",
         focus=f"Softmax turns the scores into weights that add up to 1, and the weights mix the stored rows "
@@ -172,6 +207,12 @@ def _reuse(m: Moment) -> Stage:
     projections = 3 * c.d_model * c.head_dim
     return Stage(
         title="The next query reads the same rows",
+        question=_ask(
+            f"The model goes on with “{m.next_token}”. How many rows of K does each layer compute for it?",
+            "1",
+            str(n),
+            str(n + 1),
+        ),
         fresh=f"q of “{m.next_token}”, and one new row each of K and V",
         read=f"{_rows(n, 'row')} of K and of V from the cache",
         focus=f"The model went on with “{m.next_token}”. Its query is fresh; the {_rows(n, 'row')} "

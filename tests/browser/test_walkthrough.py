@@ -237,6 +237,28 @@ def test_play_goes_on_by_itself_and_a_key_stops_it(page: Page, app_url: str) -> 
     expect(page.get_by_label("Play")).to_be_visible()
 
 
+def test_a_learner_can_be_asked_before_each_stage(page: Page, app_url: str) -> None:
+    open_page(page, app_url)
+    page.get_by_label("Ask me before each stage").click()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".over")).to_contain_text("Before stage 2 of 5")
+    assert read(page)["stage"] == 1, "the scene waits for the answer"
+    page.get_by_role("button", name="13", exact=True).click()
+    expect(page.locator(".verdict")).to_have_text("✗ It is 0.")
+    expect(page.locator(".over")).to_contain_text("Stage 2 of 5")
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="14", exact=True).click()
+    expect(page.locator(".verdict")).to_have_text("✓ Right.")
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Sara", exact=True).click()
+    expect(page.locator(".verdict")).to_have_text("✓ Right.")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".over")).to_contain_text("Before stage 5 of 5")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".over")).to_contain_text("Stage 5 of 5")
+    assert "ask=1" in page.url
+
+
 def test_the_walk_ends_where_the_model_does(page: Page, app_url: str) -> None:
     open_page(page, f"{app_url}/?length=510&stage=4")
     for key in ("ArrowRight",) * 5:

@@ -30,7 +30,10 @@ def test_an_address_gives_the_choice_again(choice: Choice) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from("prompt heads kv length layer head temperature seed token stage x".split()), st.text()
+        st.sampled_from(
+            ["prompt", "heads", "kv", "length", "layer", "head", "temperature", "seed", "token", "stage", "x"]
+        ),
+        st.text(),
     )
 )
 def test_any_address_gives_a_choice_that_a_model_can_show(params: dict[str, str]) -> None:

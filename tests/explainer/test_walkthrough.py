@@ -36,7 +36,7 @@ def make(name: str, layer: int, head: int) -> tuple[dict[str, Any], Walk]:
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 def test_the_arithmetic_of_every_cell_gives_its_number(card: Any) -> None:
-    """The recipes and arrays that the browser gets are enough to compute q, k, v, scores, weights, outputs."""
+    """What the browser gets is enough to compute q, k, v, scores, weights and outputs."""
     c = card.config
     layer, head = c.n_layers - 1, c.n_heads - 1
     data, _ = make(card.name, layer, head)
@@ -107,6 +107,21 @@ def test_the_story_tells_of_the_token_that_is_shown() -> None:
     assert rows == [15, 4, 60, 56, 4]
     assert first["top"][0][0] == "Sara"
     assert first["top"][0][1] == pytest.approx(0.84, abs=0.01)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_every_question_has_its_answer_among_different_options(card: Any) -> None:
+    data, _ = make(card.name, 1, 0)
+    for step in data["steps"]:
+        n = step["position"]
+        right = [stage["question"]["options"][stage["question"]["answer"]] for stage in step["stages"]]
+        assert right[0] == "1"
+        assert right[1] == "0"
+        assert right[2] == str(n + 1)
+        assert right[3] == data["labels"][int(decoded(step["weight"]).argmax())]
+        assert right[4] == "1"
+        for stage in step["stages"]:
+            assert len(set(stage["question"]["options"])) == len(stage["question"]["options"]) >= 2
 
 
 def test_labels_make_every_token_visible() -> None:

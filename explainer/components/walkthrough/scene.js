@@ -29,6 +29,9 @@ function walkthrough(root) {
   let at = { position: 0, stage: 1 };
   let waiting = null; // a place asked for that is not recorded yet
   let timer = null;
+  let asking = new URL(location.href).searchParams.has("ask"); // a question before each stage
+  const answered = new Set();
+  let verdict = null; // of the question just answered
 
   // ---- what a cell was computed from ---------------------------------------------------------------
 
@@ -241,7 +244,7 @@ function walkthrough(root) {
     for (let i = first; i <= n; i++) {
       const text = scene.texts[i].replaceAll("\n", "⏎ ");
       if (i === n) parts.push(el("b.fresh-word", {}, text));
-      else if (i >= scene.prompt_length) parts.push(text.match(/^\s*/)[0], el("span.generated", { title: chance(i) }, text.trimStart()));
+      else if (i >= scene.prompt_length) parts.push(text.match(/^\s*/)[0], el("span.generated", {}, text.trimStart()), chance(i));
       else parts.push(text);
     }
     if (n === 0) parts.push(el("b.fresh-word", {}, "(start)"));
@@ -252,9 +255,10 @@ function walkthrough(root) {
     textLine.replaceChildren(el("span.so-far", {}, ...parts), " ", el("span.next", {}, el("span.quiet", {}, "→ "), ...spaced));
   }
 
+  /** The probability that a generated token had, where its step is at hand. */
   const chance = (position) => {
     const before = stepAt(position - 1);
-    return before ? `probability ${num(before.next_probability, 2)}` : "written by the model";
+    return before ? el("small", { title: "probability" }, num(before.next_probability, 2)) : "";
   };
 
   function showRail() {
@@ -296,10 +300,10 @@ function walkthrough(root) {
     const words = equal ? "cached = naive, but for rounding" : "cached and naive differ";
     return el(
       `details.proof${equal && same_token ? "" : ".broken"}`,
-      { open: proof.open },
+      { open: proof.open ?? root.classList.contains("wide") },
       el("summary", {}, equal ? "✓ " : "✗ ", el("b", {}, words), ` · largest difference ${tiny(largest)} · ${same_token ? "same" : "another"} next token`),
-      el("p", {}, `The whole text was run again without a cache, and ${numbers.toLocaleString("en")} numbers of all layers and heads were compared:`),
-      el("dl", {}, ...Object.entries(differences).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, tiny(value))])),
+      el("dl", {}, ...Object.entries(differences).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, tiny(value))))),
+      el("p.quiet", {}, `The largest differences from a pass without the cache, run for this step: ${numbers.toLocaleString("en")} numbers, all layers and heads.`),
     );
   }
 
@@ -315,6 +319,7 @@ function walkthrough(root) {
         "section.words",
         {},
         el("div.title", {}, el("p.over", {}, `Stage ${at.stage} of 5`, el("span.quiet", {}, ` · token ${n}`)), el("h2", {}, words.title)),
+        verdict ? el("p.verdict", {}, verdict) : null,
         el("p.focus", {}, words.focus),
         el("p.why", {}, words.why),
       ),
@@ -335,7 +340,7 @@ function walkthrough(root) {
         el("p.quiet", {}, `${whole.what}, token ${n}: ${whole.cached.toLocaleString("en")} with the cache, ${whole.naive.toLocaleString("en")} without`),
       ),
     );
-    live.textContent = `Stage ${at.stage} of 5, token ${n}, ${label(n)}: ${words.title}. ${words.focus}`;
+    live.textContent = `${verdict ?? ""} Stage ${at.stage} of 5, token ${n}, ${label(n)}: ${words.title}. ${words.focus}`;
   }
 
   /** The address names what is shown; written in place, so that Back leaves the page and not a stage. */
@@ -343,6 +348,8 @@ function walkthrough(root) {
     const url = new URL(location.href);
     url.searchParams.set("token", position);
     url.searchParams.set("stage", at.stage);
+    if (asking) url.searchParams.set("ask", "1");
+    else url.searchParams.delete("ask");
     if (url.href !== location.href) history.replaceState(history.state, "", url);
   }
 
@@ -404,10 +411,39 @@ function walkthrough(root) {
       root.classList.add("waiting");
       return ask(position);
     }
+    const { question } = stepAt(position).stages[stage - 1];
+    const name = `${scene.id} ${position} ${stage}`;
+    if (asking && !answered.has(name) && stage !== at.stage) {
+      answered.add(name); // asked once: going on without an answer shows the stage
+      return pose(question, place);
+    }
     at = place;
     show(true);
+    verdict = null;
     const end = scene.first + steps.length;
     if (position + 3 >= end && end < scene.max_seq_len) ask(position);
+  }
+
+  /** Ask before the stage is shown; the scene stays as it is until there is an answer, or the next move. */
+  function pose(question, place) {
+    clearInterval(timer);
+    timer = null;
+    showRail();
+    const options = question.options.map((option, i) => {
+      const button = el("button.option", { type: "button" }, option);
+      button.onclick = () => {
+        verdict = i === question.answer ? "✓ Right." : `✗ It is ${question.options[question.answer]}.`;
+        go(place.position, place.stage);
+        $(".next-step").focus();
+      };
+      return button;
+    });
+    $(".words").replaceChildren(
+      el("div.title", {}, el("p.over", {}, `Before stage ${place.stage} of 5`, el("span.quiet", {}, ` · token ${place.position}`)), el("h2", {}, "What do you think?")),
+      el("p.focus", {}, question.text),
+      el("div.options", { role: "group", "aria-label": "Answers" }, ...options),
+    );
+    live.textContent = `${question.text} ${question.options.join(", ")}?`;
   }
 
   /** Have Python record more steps around a position, once for each place that runs short. */
@@ -451,7 +487,13 @@ function walkthrough(root) {
     backButton.onclick = byHand(back);
     playButton.onclick = () => play(timer === null);
     nextButton.onclick = byHand(next);
-    rail.replaceChildren(el("ol", {}, ...stages), el("div.moves", {}, backButton, playButton, speed, nextButton));
+    const ask = el("button.ask", { type: "button", "aria-pressed": String(asking), title: "Ask me before each stage", "aria-label": "Ask me before each stage" }, "?");
+    ask.onclick = () => {
+      asking = !asking;
+      ask.setAttribute("aria-pressed", String(asking));
+      writeUrl(at.position);
+    };
+    rail.replaceChildren(el("ol", {}, ...stages), el("div.moves", {}, ask, backButton, playButton, speed, nextButton));
   }
 
   const onKey = (event) => {
