@@ -19,7 +19,8 @@ from kvengine.recording import from_json, table, to_csv, to_json
 from kvengine.speed import fit, points_of, total_seconds
 from kvengine.timing import CACHED, MAX_LENGTH, NAIVE, lengths_up_to
 
-POLL = 0.25  # seconds between two looks at a run
+# Seconds between two looks at a run: each look is work for the process whose clock is running.
+POLL = {"race": 0.25, "sweep": 1.0, "precision": 1.0}
 PROSE = 760  # pixels, a line that is easy to read
 ROOM = 64  # positions that a long prompt leaves to generate into
 
@@ -48,7 +49,7 @@ def measured(name: str) -> Measured | None:
 
 def polling(name: str) -> float | None:
     found = measured(name)
-    return POLL if found and found.run.active else None
+    return POLL[name] if found and found.run.active else None
 
 
 def begin(name: str, measure: Callable[[Callable[[], bool]], Iterator[Any]], size: int = 0) -> None:
@@ -168,7 +169,10 @@ def sweep_section(was_polling: bool) -> None:
     rows, lengths = found.run.results, lengths_up_to(found.size)
     if found.run.active:
         st.progress(len(rows) / len(lengths), story.progress_line(len(rows), lengths))
-    if rows:
+        if rows:  # one chart, no more: drawing takes time from what is being measured
+            figure = figures.measured(rows, figures.STEP, palette, log=True)
+            chart(figure, "measured", story.measured_alt(rows, figures.STEP))
+    elif rows:
         show_sweep(found, rows)
 
 
@@ -199,10 +203,9 @@ def show_sweep(found: Measured, rows: list[Any]) -> None:
     prose(story.view_line(view))
     prose(f"{story.losing_line(rows)} {story.agreement_line(rows)}")
     st.caption(story.setting_line(s.name, s.dtype, s.threads))
-    if not found.run.active:
-        prose("**The prefill: time to the first token.** " + story.PREFILL)
-        chart(figures.prefill_bars(rows, palette), "prefill", "Time to the first token of both paths")
-        show_files(found, rows)
+    prose("**The prefill: time to the first token.** " + story.PREFILL)
+    chart(figures.prefill_bars(rows, palette), "prefill", "Time to the first token of both paths")
+    show_files(found, rows)
 
 
 def show_files(found: Measured, rows: list[Any]) -> None:
