@@ -191,7 +191,7 @@ def walk(position: int, ahead: int) -> Walk:
 
 
 def blue_length() -> int:
-    """Tokens of the step that the naive one is compared with: as chosen, or all of the prompt but its last."""
+    """Tokens of the step that the naive one is compared with: as chosen, or all of the prompt but one."""
     wanted: int = choice().blue_length or len(prompt_ids()) - 1
     return min(BLUE_LENGTHS[-1], max(BLUE_LENGTHS[0], wanted))
 
