@@ -89,6 +89,10 @@ def prose(text: str) -> None:
     st.markdown(text, width=PROSE)
 
 
+def pick(label: str, options: tuple[str, ...], key: str) -> str:
+    return str(st.segmented_control(label, options, default=options[0], key=key, required=True))
+
+
 st.header("The timing lab", anchor=False)
 prose(story.LEAD)
 kept: dict[str, Any] = {"required": True, "persist_state": "session"}
@@ -180,13 +184,9 @@ def show_sweep(found: Measured, rows: list[Any]) -> None:
     s, recording = found.setting, st.session_state.get("timing_recording")
     shape, lengths = s.model.config, [row.length for row in rows]
     with st.container(horizontal=True):
-        views = (figures.STEP, figures.TOTAL, figures.RATIO)
-        view = st.segmented_control("Show", views, default=figures.STEP, key="t_view", required=True)
-        axes = st.segmented_control("Axes", ("Log", "Linear"), default="Log", key="t_axes", required=True)
-        quantities = (figures.MULTIPLICATIONS, figures.PROJECTIONS, figures.BYTES)
-        quantity = st.segmented_control(
-            "Counted", quantities, default=figures.MULTIPLICATIONS, key="t_quantity", required=True
-        )
+        view = pick("Show", figures.VIEWS, "t_view")
+        axes = pick("Axes", ("Log", "Linear"), "t_axes")
+        quantity = pick("Counted", figures.QUANTITIES, "t_quantity")
     left, right = st.columns(2)
     with left:
         st.markdown("**Measured**")
@@ -222,13 +222,13 @@ def show_files(found: Measured, rows: list[Any]) -> None:
             )  # fmt: skip
             st.button("Keep, to lay it over the next run", on_click=keep, args=(recorded,), key="t_keep")
             if st.session_state.get("timing_kept"):
-                st.button("Take the kept run away", on_click=forget_kept, key="t_forget")
+                st.button("Take the kept run away", on_click=keep, key="t_forget")
         prose(story.FILES)
         uploaded = st.file_uploader(
             "A recorded run to lay over",
             type="json",
             key="t_upload",
-            on_change=forget_kept,
+            on_change=keep,
             max_upload_size=1,
         )
         try:
@@ -241,12 +241,8 @@ def show_files(found: Measured, rows: list[Any]) -> None:
             st.rerun()
 
 
-def keep(recorded: str) -> None:
-    st.session_state["timing_kept"] = from_json(recorded.encode())
-
-
-def forget_kept() -> None:
-    st.session_state["timing_kept"] = None
+def keep(recorded: str = "") -> None:
+    st.session_state["timing_kept"] = from_json(recorded.encode()) if recorded else None
 
 
 sweep_section(polling("sweep") is not None)

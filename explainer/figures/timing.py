@@ -33,8 +33,8 @@ from kvengine.speed import (
 )
 from kvengine.timing import CACHED, CAT, NAIVE, PREFILL, Point, Row
 
-STEP, TOTAL, RATIO = "One step", "Whole text", "Ratio"
-MULTIPLICATIONS, PROJECTIONS, BYTES = "Multiplications", "Projected rows", "Bytes read"
+VIEWS = STEP, TOTAL, RATIO = "One step", "Whole text", "Ratio"
+QUANTITIES = MULTIPLICATIONS, PROJECTIONS, BYTES = "Multiplications", "Projected rows", "Bytes read"
 
 
 def plot_config(filename: str) -> dict[str, object]:
