@@ -101,7 +101,6 @@ function walkthrough(root) {
     const output = gridLine([], { v: "output" });
     output.node.classList.add("fresh", "output");
     output.weight.append(el("span.v-name"));
-    inSight.disconnect();
     lines = [];
     const newToken = el("div.new-token", { role: "grid", "aria-label": "New token" }, q.node, kv.node);
     const body = el("div.history", { role: "grid", tabindex: "-1" });
@@ -112,6 +111,7 @@ function walkthrough(root) {
       el("div", { role: "grid", "aria-label": "Output" }, output.node),
     );
     body.onscroll = countAbove;
+    watch(body);
     grid.replaceChildren(
       el("div.head.new-head", {}, el("b.new-title"), el("span.new-note")),
       newToken,
@@ -150,16 +150,25 @@ function walkthrough(root) {
       const line = gridLine(tokenName(position), { k: "k", v: "v", middle: true });
       line.node.dataset.row = position;
       lines.push(line);
+      if (count - position > build.newest) line.node.classList.add("away"); // until it is seen
       build.body.append(line.node);
       inSight.observe(line.node);
     }
   }
 
-  // A long history has more cells than a browser draws at once, so rows out of sight are filled when seen.
-  const NEWEST = 40;
-  const inSight = new IntersectionObserver((entries) => {
-    for (const entry of entries) if (entry.isIntersecting) fillLine(Number(entry.target.dataset.row));
-  });
+  // A long history has more cells than a browser styles in a frame: rows get them when they come into sight.
+  let inSight = null;
+  function watch(body) {
+    inSight?.disconnect();
+    const seen = (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (isIntersecting) fillLine(Number(target.dataset.row));
+        target.classList.toggle("away", !isIntersecting);
+      }
+    };
+    // A margin of two rows, so that the next one is there when an arrow key goes to it.
+    inSight = new IntersectionObserver(seen, { root: body, rootMargin: "60px 0px" });
+  }
 
   function fillLine(position) {
     const line = lines[position];
@@ -195,9 +204,10 @@ function walkthrough(root) {
     growTo(slot + 1);
     lines.forEach((line, i) => {
       const pending = at.stage === 5 || at.stage === 1 ? i === slot : false;
+      if (line.node.hidden && i === slot) line.node.classList.remove("away"); // the newest row is in sight
       line.node.hidden = i > slot;
       if (i > slot) return;
-      if (i > slot - NEWEST) fillLine(i);
+      if (!line.node.classList.contains("away")) fillLine(i);
       hide(line.node, "pending", pending);
       line.node.classList.toggle("fresh", i === slot && !pending);
       const scored = asks && !pending;
@@ -532,6 +542,7 @@ function walkthrough(root) {
     const sizes = { name, score, weight, matrix, gap, row };
     for (const [key, value] of Object.entries(sizes)) root.style.setProperty(`--${key}`, `${value}px`);
     root.style.setProperty("--rows", rows);
+    build.newest = rows + 2;
     if (build.body) build.body.scrollTop = 1e9; // rows have another height now, and the newest is to be seen
     root.style.setProperty("--cell-font", `${Math.min(11.5, cell * 0.42, row * 0.56).toFixed(1)}px`);
   }
@@ -579,7 +590,7 @@ function walkthrough(root) {
     destroy() {
       clearInterval(timer);
       observer.disconnect();
-      inSight.disconnect();
+      inSight?.disconnect();
       document.removeEventListener("keydown", onKey);
     },
   };
