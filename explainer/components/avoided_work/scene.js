@@ -20,9 +20,12 @@ function avoidedWork(root) {
   let send = null;
   let reading = null;
   let reporting = null;
+  let ahead = null;
 
   const opCount = () => scene.ops.length;
+  const lastStep = () => opCount() + scene.reductions.length;
   const op = () => scene.ops[at - 1];
+  const isMany = (entry) => Boolean(entry.heads) && allHeads && tensors[entry.key].length > 1;
   /** "W_O" with its letter lowered. */
   const named = (name) => {
     const [word, below] = name.split("_");
@@ -164,10 +167,12 @@ function avoidedWork(root) {
       role: "grid",
       "aria-label": `${entry.title}: ${part.rows} rows of ${part.cols} cells; arrow keys read them`,
     });
-    const every = layout(entry).every;
+    const { every, row: height } = layout(entry);
     for (let i = 0; i < part.rows; i++) {
       const row = entry.key === "readout" ? scene.t : i;
       const box = cellRow(entry.key);
+      // Rows too low for numbers are strips however few their cells: a thousand boxes take long to draw.
+      if (height < 13) box.append(el("div.strip", { role: "gridcell", tabindex: "-1" }, el("canvas")));
       fillCells(box, part.row(i), part.scale, `${entry.label} of ${label(row)}`);
       colour(box, part, i);
       const line = el("div.line", { role: "row", "data-row": i }, rowName(row, every), box);
@@ -306,20 +311,36 @@ function avoidedWork(root) {
 
   function showArea() {
     tip.hidden = true;
-    root.dataset.at = at;
-    if (at > opCount()) {
-      const mode = ["again", "all", "read", "kv", "ways"][at - opCount() - 1];
-      const id = `map ${mode}`;
-      if (!grids.has(id)) grids.set(id, mode === "ways" ? sideBySide() : layerMap(mode));
-      area.replaceChildren(el("div.head", {}, el("b", {}, `Layer ${scene.layer}, all heads`), layerSelect()), grids.get(id), legend());
-      return;
-    }
-    const entry = op();
-    const many = entry.heads && allHeads && tensors[entry.key].length > 1;
-    const id = many ? `${entry.key} all` : `${entry.key} ${headOf(entry)}`;
-    if (!grids.has(id)) grids.set(id, many ? buildHeads(entry) : buildGrid(entry));
-    area.replaceChildren(gridHead(entry, many), grids.get(id), legend());
+    const head = at > opCount() ? el("div.head.flush", {}, el("b", {}, `Layer ${scene.layer}, all heads`), layerSelect()) : gridHead(op());
     fit();
+    area.replaceChildren(head, picture(at), legend());
+    clearTimeout(ahead);
+    ahead = setTimeout(buildAhead, 30);
+  }
+
+  /** Build what the next steps draw, one by one and the nearest first, while nothing else is asked for. */
+  function buildAhead() {
+    const missing = Array.from({ length: lastStep() }, (_, i) => i + 1)
+      .filter((step) => !grids.has(pictureId(step)))
+      .sort((a, b) => Math.abs(a - at - 0.4) - Math.abs(b - at - 0.4));
+    if (!missing.length) return;
+    picture(missing[0]);
+    ahead = setTimeout(buildAhead, 15);
+  }
+
+  const modeOf = (step) => ["again", "all", "read", "kv", "ways"][step - opCount() - 1];
+  function pictureId(step) {
+    const entry = scene.ops[step - 1];
+    return !entry ? modeOf(step) : isMany(entry) ? `${entry.key} all` : `${entry.key} ${headOf(entry)}`;
+  }
+
+  /** What a step draws, built once. */
+  function picture(step) {
+    const [entry, mode, id] = [scene.ops[step - 1], modeOf(step), pictureId(step)];
+    if (!grids.has(id)) {
+      grids.set(id, mode === "ways" ? sideBySide() : mode ? layerMap(mode) : isMany(entry) ? buildHeads(entry) : buildGrid(entry));
+    }
+    return grids.get(id);
   }
 
   function layerSelect() {
@@ -329,24 +350,25 @@ function avoidedWork(root) {
     return el("label", {}, "layer ", select);
   }
 
-  function gridHead(entry, many) {
+  function gridHead(entry) {
+    const many = isMany(entry);
     const part = tensors[entry.key][headOf(entry)];
     const controls = [layerSelect()];
     if (entry.heads) {
       const select = el("select", { "aria-label": "Head" }, ...Array.from({ length: scene.n_heads }, (_, i) => el("option", { value: i }, String(i))));
       select.value = head;
       select.onchange = () => pickHead(Number(select.value));
-      const toggle = el("button.toggle", { type: "button", "aria-pressed": String(Boolean(many)), disabled: tensors[entry.key].length < 2 }, many ? "one head large" : "all heads");
+      const toggle = el("button.toggle", { type: "button", "aria-pressed": String(many), disabled: tensors[entry.key].length < 2 }, many ? "one head large" : "all heads");
       toggle.onclick = () => {
         allHeads = !allHeads;
         show();
         $(".toggle")?.focus();
       };
-      controls.push(el("label", { hidden: Boolean(many) }, "head ", select), toggle);
+      controls.push(el("label", { hidden: many }, "head ", select), toggle);
       if (entry.heads === "kv" && scene.n_kv_heads < scene.n_heads) controls.push(el("small", {}, many ? `${scene.n_kv_heads} KV heads serve ${scene.n_heads} heads` : `reads KV head ${kvHead()}`));
     }
     const size = many ? `${tensors[entry.key].length} × ${part.rows} × ${part.cols}` : `${part.rows} × ${part.cols}`;
-    return el("div.head", {}, el("b", {}, named(entry.label)), el("span.size", {}, size), ...controls);
+    return el(many ? "div.head.flush" : "div.head", {}, el("b", {}, named(entry.label)), el("span.size", {}, size), ...controls);
   }
 
   function legend() {
@@ -392,7 +414,7 @@ function avoidedWork(root) {
   /** What is drawn right now, counted from the masks that drew it. */
   function tally() {
     const entry = op();
-    const many = entry.heads && allHeads && tensors[entry.key].length > 1;
+    const many = isMany(entry);
     const found = counts(many ? tensors[entry.key] : [tensors[entry.key][headOf(entry)]]);
     const names = { equal: "as before", new: "new", different: "different", masked: "masked" };
     const shown = Object.keys(names).filter((name) => name !== "different" || found[DIFFERENT] || scene.found.equal < scene.found.compared);
@@ -438,7 +460,7 @@ function avoidedWork(root) {
       else button.removeAttribute("aria-current");
     });
     $(".back").disabled = at === 1;
-    $(".next-step").disabled = at === opCount() + scene.reductions.length;
+    $(".next-step").disabled = at === lastStep();
   }
 
   function showText() {
@@ -467,11 +489,10 @@ function avoidedWork(root) {
   // ---- moving --------------------------------------------------------------------------------------
 
   function go(step) {
-    const to = Math.max(1, Math.min(opCount() + scene.reductions.length, step));
+    const to = Math.max(1, Math.min(lastStep(), step));
     if (to === at) return;
     at = to;
     show();
-    if (!calm()) area.animate([{ opacity: 0.35 }, { opacity: 1 }], { duration: 160, easing: "ease-out" });
   }
 
   function pickHead(h) {
@@ -506,36 +527,39 @@ function avoidedWork(root) {
 
   // ---- size ----------------------------------------------------------------------------------------
 
+  // The window is measured when it changes: asking the page for sizes in the middle of a step lays it out twice.
+  let room = { width: 0, height: 0, root: 0 };
+  function measure() {
+    const scrolled = document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0;
+    root.classList.toggle("wide", root.clientWidth >= 860);
+    root.classList.toggle("phone", root.clientWidth < 600);
+    const top = area.getBoundingClientRect().top + scrolled;
+    room = { width: area.clientWidth, height: innerHeight - top - 84, root: root.clientWidth };
+  }
+
   /** Sizes that make a whole grid fit the window: of a row, a matrix, and how many rows get their name. */
   function layout(entry) {
-    const part = tensors[entry.key][0];
-    const phone = root.clientWidth < 600;
+    const { cols } = tensors[entry.key][0];
+    const phone = room.root < 600;
     const name = phone ? 58 : 84;
-    const room = (area.clientWidth || root.clientWidth) - name - 12;
-    const top = area.getBoundingClientRect().top + scrollY;
-    const height = Math.max(phone ? 300 : 260, innerHeight - top - 84);
-    const row = Math.max(3.6, Math.min(27, scene.t > 24 ? height / (scene.t + 1) - 0.5 : Math.floor(height / (scene.t + 1)) - 2));
-    const matrix = part.cols > WIDEST_IN_CELLS ? Math.min(room, 1080) : Math.min(room, 44 * part.cols);
-    return { phone, name, row, matrix, cell: matrix / part.cols, every: Math.max(1, Math.ceil(15 / (row + 0.5))) };
+    const width = Math.min(room.width - name - 12, cols > WIDEST_IN_CELLS ? 1080 : 44 * cols);
+    const each = Math.max(phone ? 300 : 260, room.height) / (scene.t + 1);
+    const row = Math.max(3.6, Math.min(27, scene.t > 24 ? each - 0.5 : Math.floor(each) - 2));
+    return { name, row, matrix: width, cell: width / cols, every: Math.max(1, Math.ceil(15 / (row + 0.5))) };
   }
 
   function fit() {
-    if (!scene) return;
-    root.classList.toggle("wide", root.clientWidth >= 860);
-    root.classList.toggle("phone", root.clientWidth < 600);
-    const entry = op();
-    if (!entry) return;
-    const { name, row, matrix, cell } = layout(entry);
+    if (!op()) return;
+    const { name, row, matrix, cell } = layout(op());
     root.classList.toggle("heat", cell < 21.5 || row < 15);
     root.classList.toggle("dense", row < 13);
     for (const [key, value] of Object.entries({ name, row, matrix })) root.style.setProperty(`--${key}`, `${value}px`);
     root.style.setProperty("--cell-font", `${Math.min(12, cell * 0.4, row * 0.56).toFixed(1)}px`);
   }
-  let width = 0;
+
   const observer = new ResizeObserver(() => {
-    if (!scene || Math.abs(root.clientWidth - width) < 2) return;
-    width = root.clientWidth;
-    fit();
+    if (!scene || Math.abs(root.clientWidth - room.root) < 2) return;
+    measure();
     grids.clear(); // which rows carry their name depends on their height
     showArea();
   });
@@ -565,9 +589,9 @@ function avoidedWork(root) {
     grids = new Map();
     if (!before) buildRail();
     head = Math.min(head, data.n_heads - 1);
-    fit();
     showText();
     showFinding();
+    measure();
     show();
     if (jumping) {
       jumping = false;
@@ -579,6 +603,7 @@ function avoidedWork(root) {
     update,
     destroy() {
       clearTimeout(reporting);
+      clearTimeout(ahead);
       observer.disconnect();
       dropKeys();
     },
