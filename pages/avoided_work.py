@@ -62,7 +62,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", ke
             help="In its place comes the token that the model would rather have there.",
         )
 
-scene_id = f"{card.name} {hash(found.token_ids)} {broken}"
+scene_id = f"{card.name} {hash(found.token_ids)} {broken} {choice.temperature} {choice.seed}"
 data = scene(found, ui.model(card.name), text_of, layer=choice.layer, head=choice.head, scene_id=scene_id)
 avoided_work(
     data | {"at": choice.op}, key=KEY, on_view_change=lambda: ui.choose(**st.session_state[KEY]["view"])

@@ -35,7 +35,7 @@ def by_operation(shares: dict[str, float], palette: Palette) -> go.Figure:
     figure.add_bar(x=values, name="as before", marker_color=palette.blue, **bars)
     figure.add_bar(
         x=[100 - value for value in values],
-        name="new",
+        name="not as before",
         marker=_hatched(palette.orange, palette),
         **bars,
     )

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from explainer.scenes.encode import f32, token_label
-from explainer.story.avoided_findings import REDUCTIONS, finding, reductions, side_by_side, tolerance
+from explainer.story.avoided_findings import (
+    REDUCTIONS,
+    finding,
+    not_as_before,
+    reductions,
+    side_by_side,
+    tolerance,
+)
 from explainer.story.avoided_work import OPERATIONS, Scope, words
 from kvengine import Transformer
 from kvengine.compare import Compared, State
@@ -83,7 +90,7 @@ def scene(
         "texts": ["" if position == 0 else text_of(i) for position, i in enumerate(r.token_ids)],
         "causal": r.premise.causal,
         "changed": r.premise.changed,
-        "ops": [asdict(op) | asdict(said[op.key]) for op in OPERATIONS],
+        "ops": [asdict(op) | asdict(said[op.key]) | _exception(tensors.get(op.key)) for op in OPERATIONS],
         "arithmetic": ARITHMETIC,
         "tensors": {key: _tensor(tensor) for key, tensor in tensors.items()},
         "arrays": _arrays(r, model, layer),
@@ -103,6 +110,13 @@ def scene(
         }
         | _largest(r),
     }
+
+
+def _exception(tensor: Compared | None) -> dict[str, str]:
+    """Where the premise is broken, what was found stands in the place of why the rows should be as before."""
+    if tensor is None or tensor.count(State.EQUAL) == tensor.compared:
+        return {}
+    return {"why": not_as_before(tensor.count(State.EQUAL), tensor.compared)}
 
 
 def _label_of(text_of: Callable[[int], str]) -> Callable[[int], str]:

@@ -40,6 +40,13 @@ def finding(r: Recomputation, labels: list[str], originals: list[str]) -> str:
     )
 
 
+def not_as_before(equal: int, compared: int) -> str:
+    """What is said of an operation whose earlier cells are not all blue."""
+    return (
+        f"The premise is broken: {equal:,} of its {compared:,} earlier cells, all heads, came out as before."
+    )
+
+
 def tolerance() -> str:
     return f"Equal means: apart by no more than {_small(TOLERANCE)}, plus {_small(TOLERANCE)} of the value."
 

@@ -79,6 +79,9 @@ def test_the_finding_counts_what_was_compared() -> None:
     assert not broken["holds"]
     above = sum(int((t.state[..., :3, :] == State.EQUAL).sum()) for t in r.tensors.values())
     assert f"{above:,} of {above:,} cells came out as before" in broken["text"]
+    for operation in drawn(Premise(changed=3), layer=2)["ops"][:-1]:
+        tensor = r.tensors[name_of(operation["key"], 2)]
+        assert f"{tensor.count(State.EQUAL):,} of its {tensor.compared:,}" in operation["why"]
 
 
 @pytest.mark.parametrize("premise", PREMISES[1:])

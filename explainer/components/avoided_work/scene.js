@@ -21,6 +21,7 @@ function avoidedWork(root) {
   let reading = null;
   let reporting = null;
   let ahead = null;
+  let addressing = null;
 
   const opCount = () => scene.ops.length;
   const lastStep = () => opCount() + scene.reductions.length;
@@ -483,7 +484,8 @@ function avoidedWork(root) {
     showArea();
     showStory();
     showRail();
-    writeUrl();
+    clearTimeout(addressing);
+    addressing = setTimeout(writeUrl, 150); // a change of address costs more than the step itself
   }
 
   // ---- moving --------------------------------------------------------------------------------------
@@ -604,6 +606,7 @@ function avoidedWork(root) {
     destroy() {
       clearTimeout(reporting);
       clearTimeout(ahead);
+      clearTimeout(addressing);
       observer.disconnect();
       dropKeys();
     },
