@@ -43,7 +43,7 @@ function avoidedWork(root) {
     const [heads, rows, cols] = now.shape;
     const [oldRows, oldCols] = was ? was.shape.slice(1) : [rows - 1, cols];
     const [values, old] = [decode(now).data, was && decode(was).data];
-    const found = Uint8Array.from(atob(state.b64), (c) => c.charCodeAt(0));
+    const found = bytesOf(state.b64);
     const scale = fullShade(values.filter(Number.isFinite));
     return Array.from({ length: heads }, (_, h) => {
       const part = (array, size) => array.subarray(h * size, (h + 1) * size);
