@@ -71,6 +71,7 @@ function readTheme(root) {
   return changed;
 }
 
+const SHADE_STEP = 4; // percent, as in cells.css
 const shade = (x, scale) => (scale ? 5 + 80 * Math.pow(Math.min(1, Math.abs(x) / scale), 0.8) : 5);
 
 /** The place of a row of cells; fillCells() makes them when it first gives it values. */
@@ -96,7 +97,12 @@ function fillCells(box, values, scale, label) {
       const cell = box.children[i];
       const text = num(x).replace("−", "-"); // a true minus is too wide for a cell
       if (cell.textContent !== text) cell.textContent = text;
-      cell.style.setProperty("--a", shade(x, scale).toFixed(1));
+      // One of a few classes instead of a style of its own: cells that look the same are styled once.
+      const level = `a${Math.round(shade(x, scale) / SHADE_STEP)}`;
+      if (cell.level === level) return;
+      if (cell.level) cell.classList.replace(cell.level, level);
+      else cell.classList.add(level);
+      cell.level = level;
     });
     return;
   }

@@ -29,6 +29,7 @@ function walkthrough(root) {
   let at = { position: 0, stage: 1 };
   let waiting = null; // a place asked for that is not recorded yet
   let timer = null;
+  let onPage = null; // the step whose numbers stand in the page
   let asking = new URL(location.href).searchParams.has("ask"); // a question before each stage
   const answered = new Set();
   let verdict = null; // of the question just answered
@@ -54,7 +55,8 @@ function walkthrough(root) {
     const entry = col ?? [...cell.parentElement.children].indexOf(cell);
     const position = shownStep().position;
     const row = { q: position, output: position }[part] ?? (line.dataset.row === "new" ? position : Number(line.dataset.row));
-    if (cell.dataset.empty !== undefined || cell.closest(".hollow, .pending")) return null;
+    const soon = { score: at.stage < 3, weight: at.stage !== 4 }[part]; // hidden until its stage comes
+    if (soon || cell.closest(".hollow, .pending")) return null;
     const value = { q: () => shownStep().q[entry], output: () => shownStep().output[entry], score: () => shownStep().score[row], weight: () => shownStep().weight[row] }[part]?.() ?? tensors[part].row(row)[entry];
     const single = part === "score" || part === "weight";
     return {
@@ -186,6 +188,39 @@ function walkthrough(root) {
 
   // ---- one state of the page -------------------------------------------------------------------------
 
+  /** Everything that stays from stage to stage of one token; what a stage hides of it, the CSS does. */
+  function showToken(slot, shown) {
+    growTo(slot + 1);
+    lines.forEach((line, i) => {
+      if (line.node.hidden && i === slot) line.node.classList.remove("away"); // the newest row is in sight
+      line.node.hidden = i > slot;
+      if (i > slot) return;
+      if (!line.node.classList.contains("away")) fillLine(i);
+      if (i < slot) {
+        hide(line.node, "pending", false);
+        line.node.classList.remove("fresh");
+      }
+      line.score.textContent = num(shown.score[i]);
+      line.weightText.textContent = num(shown.weight[i], 2);
+      line.bar.style.setProperty("--w", shown.weight[i]);
+    });
+    const token = label(slot);
+    const index = () => el("small", {}, String(slot));
+    const named = (long, short) => el("span", {}, el("span.long", {}, long), short);
+    $(".new-title").textContent = "New token ";
+    $(".new-note").replaceChildren(el("b.fresh-word", {}, token), ` at position ${slot}`);
+    build.q.node.firstElementChild.replaceChildren(named("query ", "q"), index());
+    build.kv.node.firstElementChild.replaceChildren(named("key ", "k"), index());
+    build.kv.node.querySelector(".v-name").replaceChildren(named("value ", "v"), index());
+    build.output.node.querySelector(".v-name").replaceChildren("output", index());
+    fillCells(build.q.left, shown.q, scales.q, `query of ${token}`);
+    fillCells(build.kv.left, tensors.k.row(slot), scales.k, `new key of ${token}`);
+    fillCells(build.kv.right, tensors.v.row(slot), scales.v, `new value of ${token}`);
+    fillCells(build.output.right, shown.output, scales.v, `output of ${token}`);
+    build.body.scrollTop = 1e9;
+    countAbove();
+  }
+
   /** What is not there yet is an outline, and silent to a screen reader. */
   function hide(line, look, hidden) {
     if (line.classList.contains(look) === hidden) return;
@@ -198,57 +233,29 @@ function walkthrough(root) {
     const shown = shownStep();
     const n = step.position;
     const slot = at.stage === 5 ? n + 1 : n; // the row of the token whose query is shown
-    const asks = at.stage >= 3;
     reading.hide();
     root.dataset.stage = at.stage;
-    growTo(slot + 1);
-    lines.forEach((line, i) => {
-      const pending = at.stage === 5 || at.stage === 1 ? i === slot : false;
-      if (line.node.hidden && i === slot) line.node.classList.remove("away"); // the newest row is in sight
-      line.node.hidden = i > slot;
-      if (i > slot) return;
-      if (!line.node.classList.contains("away")) fillLine(i);
-      hide(line.node, "pending", pending);
-      line.node.classList.toggle("fresh", i === slot && !pending);
-      const scored = asks && !pending;
-      const weighed = at.stage === 4;
-      if (scored || line.scored) line.score.textContent = scored ? num(shown.score[i]) : "";
-      if (weighed || line.weighed) {
-        line.weightText.textContent = weighed ? num(shown.weight[i], 2) : "";
-        line.bar.style.setProperty("--w", weighed ? shown.weight[i] : 0);
-      }
-      line.score.toggleAttribute("data-empty", !scored);
-      line.weight.toggleAttribute("data-empty", !weighed);
-      line.scored = scored;
-      line.weighed = weighed;
-    });
-
-    const token = label(slot);
-    $(".new-title").textContent = "New token ";
-    $(".new-note").replaceChildren(el("b.fresh-word", {}, token), ` at position ${slot}`);
-    build.q.node.firstElementChild.replaceChildren(el("span", {}, el("span.long", {}, "query "), "q"), el("small", {}, String(slot)));
-    build.kv.node.firstElementChild.replaceChildren(el("span", {}, el("span.long", {}, "key "), "k"), el("small", {}, String(slot)));
-    build.kv.node.querySelector(".v-name").replaceChildren(el("span", {}, el("span.long", {}, "value "), "v"), el("small", {}, String(slot)));
-    build.output.node.querySelector(".v-name").replaceChildren(el("span", {}, "out", el("span.long", {}, "put")), el("small", {}, String(slot)));
-    $(".size").textContent = `${at.stage === 1 || at.stage === 5 ? slot : slot + 1} rows stored`;
-    fillCells(build.q.left, shown.q, scales.q, `query of ${token}`);
-    fillCells(build.kv.left, tensors.k.row(slot), scales.k, `new key of ${token}`);
-    fillCells(build.kv.right, tensors.v.row(slot), scales.v, `new value of ${token}`);
-    fillCells(build.output.right, shown.output, scales.v, `output of ${token}`);
-    hide(build.kv.node, "hollow", at.stage > 1 && at.stage < 5);
+    if (shown !== onPage) showToken(slot, shown);
+    onPage = shown;
+    const stored = at.stage > 1 && at.stage < 5;
+    const newest = lines[slot];
+    hide(newest.node, "pending", !stored);
+    newest.node.classList.toggle("fresh", stored);
+    hide(build.kv.node, "hollow", stored);
     hide(build.output.node, "hollow", at.stage !== 4);
+    $(".size").textContent = `${stored ? slot + 1 : slot} rows stored`;
     tabStop(grid);
 
     showText(n);
     showRail();
     showStory(step, n);
-    build.body.scrollTop = 1e9;
-    countAbove();
     if (animate && !calm()) animateStage(slot, shown);
     writeUrl(n);
   }
 
   function showText(n) {
+    if (textLine.shown === stepAt(n)) return;
+    textLine.shown = stepAt(n);
     const first = Math.max(1, n - Math.floor(root.clientWidth / (root.clientWidth < 600 ? 20 : 50)));
     const parts = first > 1 ? [el("span.quiet", {}, "… ")] : [];
     for (let i = first; i <= n; i++) {
@@ -365,6 +372,19 @@ function walkthrough(root) {
 
   // ---- motion: short, and from where the data comes from ---------------------------------------------
 
+  /** The query sweeps down the keys that it meets. One moving thing: a layer a row would cost a frame. */
+  function sweep() {
+    const page = root.getBoundingClientRect();
+    const keys = build.body.getBoundingClientRect();
+    const width = build.q.left.getBoundingClientRect().width;
+    const bar = el("div.sweep", { "aria-hidden": true });
+    bar.style.cssText = `left:${build.q.left.getBoundingClientRect().left - page.left}px;top:${keys.top - page.top}px;width:${width}px;height:var(--row)`;
+    root.append(bar);
+    const way = Math.max(0, Math.min(keys.height, build.body.scrollHeight) - build.q.node.offsetHeight);
+    const moves = [{ transform: "none" }, { transform: `translateY(${way}px)`, opacity: 1, offset: 0.85 }, { transform: `translateY(${way}px)`, opacity: 0 }];
+    bar.animate(moves, { duration: 520, easing: "ease-in-out" }).onfinish = () => bar.remove();
+  }
+
   /** The newest rows, as many as the history shows. */
   const inView = (slot) => lines.slice(0, slot + 1).slice(-Math.ceil(build.body.clientHeight / build.q.node.offsetHeight));
 
@@ -392,13 +412,7 @@ function walkthrough(root) {
       }
     }
     if (at.stage === 3 || at.stage === 5) {
-      const visible = inView(slot).filter((line) => line.scored);
-      const pause = Math.min(30, 400 / visible.length);
-      visible.forEach((line, i) => {
-        line.score.animate([{ opacity: 0, transform: "translateX(-8px)" }, { opacity: 1, transform: "none" }], {
-          duration: 160, delay: i * pause, fill: "backwards",
-        });
-      });
+      sweep();
     }
     if (at.stage === 4) {
       for (const line of inView(slot)) {
@@ -568,6 +582,7 @@ function walkthrough(root) {
     if (!before) buildRail();
     if (!sameWalk) build();
     if (!grown) {
+      onPage = null;
       scales = { k: fullShade(tensors.k.data), v: fullShade(tensors.v.data), q: fullShade(steps[0].q) };
       refill();
       fit();
