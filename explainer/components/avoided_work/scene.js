@@ -17,6 +17,7 @@ function avoidedWork(root) {
   let at = 1;
   let head = 0;
   let allHeads = false;
+  let wanted = 0; // the layer asked for last: its data may still be on their way
   let send = null;
   let reading = null;
   let reporting = null;
@@ -347,7 +348,7 @@ function avoidedWork(root) {
   function layerSelect() {
     const select = el("select", { "aria-label": "Layer" }, ...Array.from({ length: scene.n_layers }, (_, i) => el("option", { value: i }, String(i))));
     select.value = scene.layer;
-    select.onchange = () => send("view", { layer: Number(select.value), head });
+    select.onchange = () => ask(Number(select.value));
     return el("label", {}, "layer ", select);
   }
 
@@ -442,7 +443,7 @@ function avoidedWork(root) {
     at = step + 1;
     if (layer !== scene.layer) {
       jumping = true;
-      return send("view", { layer, head });
+      return ask(layer);
     }
     show();
     const line = area.querySelector(`[role=row][data-row="${row}"]`);
@@ -501,7 +502,14 @@ function avoidedWork(root) {
     head = h;
     show();
     clearTimeout(reporting);
-    reporting = setTimeout(() => send("view", { layer: scene.layer, head }), 400);
+    reporting = setTimeout(() => ask(wanted), 400);
+  }
+
+  /** Tell Python what is looked at; another layer's data come back, while a head is here already. */
+  function ask(layer) {
+    clearTimeout(reporting);
+    wanted = layer;
+    send("view", { layer, head });
   }
 
   const next = () => go(at + 1);
@@ -584,7 +592,9 @@ function avoidedWork(root) {
       return;
     }
     if (!before) at = Math.min(data.at, data.ops.length + data.reductions.length);
-    if (!before || !jumping) head = data.head;
+    // A head picked while data were on their way stays; one that Python has changed, from an address, is taken.
+    if (!before || (before.head !== data.head && !jumping)) head = data.head;
+    wanted = data.layer;
     tensors = Object.fromEntries(Object.entries(data.tensors).map(([key, tensor]) => [key, unpack(tensor)]));
     tensors.readout = unpack(data.readout);
     arrays = Object.fromEntries(Object.entries(data.arrays).map(([name, array]) => [name, decode(array)]));
