@@ -7,8 +7,9 @@ from explainer.components.walkthrough import walkthrough
 from explainer.scenes.walkthrough import scene
 from explainer.story.walkthrough import prompt_notes
 
-# Recorded ahead of the learner, so that stepping never waits; the last one only serves the one before it.
-AHEAD = 6
+# Steps recorded ahead of the learner, so that stepping never waits; the last serves only the one before it.
+# Each is proved by a naive pass, which takes its time on a long text.
+AHEAD, AHEAD_OF_A_LONG_TEXT, LONG = 14, 6, 128
 KEY = "walkthrough"
 
 choice, card = ui.choice(), ui.card()
@@ -21,7 +22,7 @@ for note in prompt_notes(card.config, prompt_tokens=len(prompt), history=history
 opens_at = max(choice.token, history)
 reached = st.session_state.get(KEY, {}).get("at") or {}
 position = reached["position"] if reached.get("id") == walk_id else opens_at
-walk = ui.walk(position, AHEAD)
+walk = ui.walk(position, AHEAD if position <= LONG else AHEAD_OF_A_LONG_TEXT)
 
 
 def pick_head() -> None:

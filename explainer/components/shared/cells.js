@@ -55,7 +55,7 @@ function el(spec, attributes = {}, ...children) {
 // ---- cells --------------------------------------------------------------------------------------------
 
 // Beyond this many columns a row is one canvas: its cells are too narrow for numbers anyway.
-const WIDEST_IN_CELLS = 32;
+const WIDEST_IN_CELLS = 24;
 
 let paper = [255, 255, 255];
 

@@ -188,6 +188,13 @@ function walkthrough(root) {
 
   // ---- one state of the page -------------------------------------------------------------------------
 
+  /** Write a row's score and weight. */
+  function weigh(line, position) {
+    line.score.textContent = num(shownStep().score[position]);
+    line.weightText.textContent = num(shownStep().weight[position], 2);
+    line.bar.style.setProperty("--w", shownStep().weight[position]);
+  }
+
   /** Everything that stays from stage to stage of one token; what a stage hides of it, the CSS does. */
   function showToken(slot, shown) {
     growTo(slot + 1);
@@ -200,10 +207,10 @@ function walkthrough(root) {
         hide(line.node, "pending", false);
         line.node.classList.remove("fresh");
       }
-      line.score.textContent = num(shown.score[i]);
-      line.weightText.textContent = num(shown.weight[i], 2);
-      line.bar.style.setProperty("--w", shown.weight[i]);
+      if (i > slot - build.newest) weigh(line, i);
     });
+    // Rows out of sight have time until the frame is painted.
+    setTimeout(() => onPage === shown && lines.slice(0, Math.max(0, slot - build.newest + 1)).forEach(weigh), 50);
     const token = label(slot);
     const index = () => el("small", {}, String(slot));
     const named = (long, short) => el("span", {}, el("span.long", {}, long), short);
@@ -250,7 +257,7 @@ function walkthrough(root) {
     showRail();
     showStory(step, n);
     if (animate && !calm()) animateStage(slot, shown);
-    writeUrl(n);
+    writeUrl();
   }
 
   function showText(n) {
@@ -361,13 +368,18 @@ function walkthrough(root) {
   }
 
   /** The address names what is shown; written in place, so that Back leaves the page and not a stage. */
-  function writeUrl(position) {
-    const url = new URL(location.href);
-    url.searchParams.set("token", position);
-    url.searchParams.set("stage", at.stage);
-    if (asking) url.searchParams.set("ask", "1");
-    else url.searchParams.delete("ask");
-    if (url.href !== location.href) history.replaceState(history.state, "", url);
+  let addressTimer = null;
+  function writeUrl() {
+    clearTimeout(addressTimer);
+    // Not in the frame that shows the step: the browser takes a while over it.
+    addressTimer = setTimeout(() => {
+      const url = new URL(location.href);
+      url.searchParams.set("token", at.position);
+      url.searchParams.set("stage", at.stage);
+      if (asking) url.searchParams.set("ask", "1");
+      else url.searchParams.delete("ask");
+      if (url.href !== location.href) history.replaceState(history.state, "", url);
+    }, 120);
   }
 
   // ---- motion: short, and from where the data comes from ---------------------------------------------
@@ -515,7 +527,7 @@ function walkthrough(root) {
     ask.onclick = () => {
       asking = !asking;
       ask.setAttribute("aria-pressed", String(asking));
-      writeUrl(at.position);
+      writeUrl();
     };
     rail.replaceChildren(el("ol", {}, ...stages), el("div.moves", {}, ask, backButton, playButton, speed, nextButton));
   }
@@ -597,13 +609,14 @@ function walkthrough(root) {
     const moved = place.position !== at.position || place.stage !== at.stage;
     at = place;
     if (!grown || moved) show(grown);
-    else writeUrl(at.position);
+    else writeUrl();
   }
 
   return {
     update,
     destroy() {
       clearInterval(timer);
+      clearTimeout(addressTimer);
       observer.disconnect();
       inSight?.disconnect();
       document.removeEventListener("keydown", onKey);
