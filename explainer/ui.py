@@ -117,10 +117,6 @@ def choice() -> Choice:
         # needs no app.py, and runs the page without its frame. Once app.py has run it knows better.
         PagesManager.uses_pages_directory = False
         st.rerun()
-    if _CHOICE not in st.session_state:
-        # Until app.py has run once on a server, streamlit takes `pages/` for an app of its old kind and runs
-        # a page without its frame. From the second run on it knows better.
-        st.rerun()
     chosen: Choice = st.session_state[_CHOICE]
     return chosen
 

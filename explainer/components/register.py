@@ -9,10 +9,13 @@ _HERE = Path(__file__).parent
 
 
 def register(name: str, html: str) -> Any:
-    """A components-v2 mount function for `name/scene.js` and `name/scene.css`, the shared cells in front."""
+    """A components-v2 mount function for the .js and .css files of `name`, the shared ones in front.
+
+    They are joined to one module, `scene` last, since an inline component cannot import.
+    """
 
     def read(suffix: str) -> str:
-        files = (_HERE / "shared" / f"cells.{suffix}", _HERE / name / f"scene.{suffix}")
+        files = [*sorted((_HERE / "shared").glob(f"*.{suffix}")), *sorted((_HERE / name).glob(f"*.{suffix}"))]
         return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
     return st.components.v2.component(f"kv_{name}", html=html, css=read("css"), js=read("js"))

@@ -333,14 +333,15 @@ function mount(component, make) {
 }
 
 /** Arrow keys step through a scene, unless they belong to a control that has the focus. Gives the undoing. */
-function stepKeys(root, next, back) {
+function stepKeys(root, next, back, others = {}) {
   const onKey = (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const target = event.composedPath()[0];
     const busy = "input, textarea, select, [role=slider], [role=radiogroup], [role=tablist], [contenteditable], [role=dialog], [role=listbox]";
     if (target.closest?.(busy)) return;
     const inside = root.contains(target);
-    const move = { ArrowRight: next, ArrowLeft: back, ...(inside && { PageDown: next, PageUp: back }) }[event.key];
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const move = { ArrowRight: next, ArrowLeft: back, ...(inside && { PageDown: next, PageUp: back }), ...others }[key];
     if (!move) return;
     event.preventDefault();
     move();

@@ -1,21 +1,8 @@
 // The walkthrough: gets a walk's recorded steps once, and steps through their stages by itself.
 
-const controllers = new WeakMap();
 const SPEEDS = { "0.5×": 5000, "1×": 2500, "2×": 1250 };
 
-export default function (component) {
-  const { parentElement, data } = component;
-  let controller = controllers.get(parentElement);
-  if (!controller) {
-    controller = walkthrough(parentElement.querySelector(".scene-root"));
-    controllers.set(parentElement, controller);
-  }
-  controller.update(data, component);
-  return () => {
-    controller.destroy();
-    controllers.delete(parentElement);
-  };
-}
+export default (component) => mount(component, walkthrough);
 
 function walkthrough(root) {
   const $ = (selector) => root.querySelector(selector);
@@ -29,6 +16,7 @@ function walkthrough(root) {
   let at = { position: 0, stage: 1 };
   let waiting = null; // a place asked for that is not recorded yet
   let timer = null;
+  let proofOpen = null; // as the learner left it
   let onPage = null; // the step whose numbers stand in the page
   let asking = new URL(location.href).searchParams.has("ask"); // a question before each stage
   const answered = new Set();
@@ -304,39 +292,12 @@ function walkthrough(root) {
   const hasStage5 = () => at.position + 1 < scene.max_seq_len;
   const atEnd = () => at.stage === 4 && !hasStage5();
 
-  function meter({ what, cached, naive }) {
-    const share = naive ? (100 * cached) / naive : 100;
-    const bar = (...parts) => el("div.track", {}, ...parts);
-    const need = () => el("i.need", { style: `width:${share}%` });
-    return el(
-      "div.meter",
-      {},
-      el("p.quiet", {}, what),
-      el("p", {}, "with the cache ", el("b", {}, cached.toLocaleString("en"))),
-      bar(need()),
-      el("p", {}, "without ", el("b", {}, naive.toLocaleString("en"))),
-      bar(need(), el("i.again", { style: `width:${100 - share}%` })),
-    );
-  }
-
-  function proof({ differences, numbers, same_token, equal }) {
-    const largest = Math.max(...Object.values(differences));
-    const words = equal ? "cached = naive, but for rounding" : "cached and naive differ";
-    return el(
-      `details.proof${equal && same_token ? "" : ".broken"}`,
-      { open: proof.open ?? root.classList.contains("wide") },
-      el("summary", {}, equal ? "✓ " : "✗ ", el("b", {}, words), ` · largest difference ${tiny(largest)} · ${same_token ? "same" : "another"} next token`),
-      el("dl", {}, ...Object.entries(differences).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, tiny(value))))),
-      el("p.quiet", {}, `The largest differences from a pass without the cache, run for this step: ${numbers.toLocaleString("en")} numbers, all layers and heads.`),
-    );
-  }
-
   function showStory(step, n) {
     const words = step.stages[at.stage - 1];
     const math = el("div.formula");
     math.innerHTML = words.formulas.join(" "); // our own MathML: it holds numbers, never a token
     const details = story.querySelector("details.proof");
-    if (details) proof.open = details.open;
+    if (details) proofOpen = details.open;
     const whole = step.whole_step;
     story.replaceChildren(
       el(
@@ -360,7 +321,7 @@ function walkthrough(root) {
         "section.count",
         {},
         meter(words.meter),
-        proof(step.proof),
+        proof(step.proof, proofOpen ?? root.classList.contains("wide")),
         el("p.quiet", {}, `${whole.what}, token ${n}: ${whole.cached.toLocaleString("en")} with the cache, ${whole.naive.toLocaleString("en")} without`),
       ),
     );
@@ -384,23 +345,8 @@ function walkthrough(root) {
 
   // ---- motion: short, and from where the data comes from ---------------------------------------------
 
-  /** The query sweeps down the keys that it meets. One moving thing: a layer a row would cost a frame. */
-  function sweep() {
-    const page = root.getBoundingClientRect();
-    const keys = build.body.getBoundingClientRect();
-    const width = build.q.left.getBoundingClientRect().width;
-    const bar = el("div.sweep", { "aria-hidden": true });
-    bar.style.cssText = `left:${build.q.left.getBoundingClientRect().left - page.left}px;top:${keys.top - page.top}px;width:${width}px;height:var(--row)`;
-    root.append(bar);
-    const way = Math.max(0, Math.min(keys.height, build.body.scrollHeight) - build.q.node.offsetHeight);
-    const moves = [{ transform: "none" }, { transform: `translateY(${way}px)`, opacity: 1, offset: 0.85 }, { transform: `translateY(${way}px)`, opacity: 0 }];
-    bar.animate(moves, { duration: 520, easing: "ease-in-out" }).onfinish = () => bar.remove();
-  }
-
   /** The newest rows, as many as the history shows. */
   const inView = (slot) => lines.slice(0, slot + 1).slice(-Math.ceil(build.body.clientHeight / build.q.node.offsetHeight));
-
-  const EASE = { duration: 380, easing: "cubic-bezier(.2,.7,.3,1)" };
 
   function animateStage(slot, shown) {
     if (at.stage === 1 || at.stage === 5) {
@@ -410,21 +356,10 @@ function walkthrough(root) {
       }
     }
     if (at.stage === 2) {
-      const from = build.kv.node.getBoundingClientRect().top;
-      const page = root.getBoundingClientRect();
-      for (const node of [lines[slot].left, lines[slot].right]) {
-        // A copy flies: the row itself is cut off at the edge of the history that it is part of.
-        const to = node.getBoundingClientRect();
-        const ghost = el("div.ghost.fresh", { "aria-hidden": true, inert: true }, node.cloneNode(true));
-        const source = node.querySelector("canvas");
-        if (source) ghost.querySelector("canvas").getContext("2d").drawImage(source, 0, 0);
-        ghost.style.cssText = `left:${to.left - page.left}px;top:${to.top - page.top}px;height:${to.height}px`;
-        root.append(ghost);
-        ghost.animate([{ transform: `translateY(${from - to.top}px)` }, { transform: "none" }], EASE).onfinish = () => ghost.remove();
-      }
+      for (const cells of [lines[slot].left, lines[slot].right]) fly(root, cells, build.kv.node);
     }
     if (at.stage === 3 || at.stage === 5) {
-      sweep();
+      sweep(root, build.q.left, build.body);
     }
     if (at.stage === 4) {
       for (const line of inView(slot)) {
@@ -532,21 +467,7 @@ function walkthrough(root) {
     rail.replaceChildren(el("ol", {}, ...stages), el("div.moves", {}, ask, backButton, playButton, speed, nextButton));
   }
 
-  const onKey = (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const target = event.composedPath()[0];
-    const busy = target.closest?.("input, textarea, select, [role=slider], [role=radiogroup], [role=tablist], [contenteditable], [role=dialog], [role=listbox]");
-    if (busy) return;
-    const inside = root.contains(target);
-    const move = { ArrowRight: next, ArrowLeft: back, ...(inside && { PageDown: next, PageUp: back }) }[event.key];
-    if (move) {
-      event.preventDefault();
-      byHand(move)();
-    } else if (event.key === "p" || event.key === "P") {
-      play(timer === null);
-    }
-  };
-  document.addEventListener("keydown", onKey);
+  const forgetKeys = stepKeys(root, byHand(next), byHand(back), { p: () => play(timer === null) });
 
   // ---- size --------------------------------------------------------------------------------------------
 
@@ -619,7 +540,7 @@ function walkthrough(root) {
       clearTimeout(addressTimer);
       observer.disconnect();
       inSight?.disconnect();
-      document.removeEventListener("keydown", onKey);
+      forgetKeys();
     },
   };
 }
