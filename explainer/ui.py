@@ -46,7 +46,7 @@ ICON = Path(__file__).parent / "static" / "icon.svg"
 # Streamlit's wide layout leaves margins that the cells of a scene need on a projector.
 _PAGE_STYLE = """<style>
 .stAppHeader { min-height: 0; height: 2.75rem; }
-.stMainBlockContainer { max-width: 1560px; padding: 2.9rem clamp(1rem, 1.8vw, 2.5rem) 1rem; }
+.stMainBlockContainer { max-width: 1720px; padding: 2.9rem clamp(1rem, 1.8vw, 2.5rem) 1rem; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 </style>"""
 

@@ -88,13 +88,17 @@ class Walk:
         self.model = model
         self.history = history
         self.token_ids = list(token_ids[: history + 1])
+        #: The probability of each token that the model has written, by its position.
+        self.chances: dict[int, float] = {}
         self.steps: list[WalkStep] = []
         if len(self.token_ids) <= history:
             missing = history + 1 - len(self.token_ids)
             continued = generate(
                 model, self.token_ids, max_new_tokens=missing, use_cache=True, sampler=sampler
             )
-            self.token_ids += [step.token_id for step in continued]
+            for step in continued:
+                self.token_ids.append(step.token_id)
+                self.chances[step.position] = float(step.logits.softmax(dim=-1)[step.token_id])
         self._sampler = sampler
         self._lock = threading.Lock()
         self._cache = KVCache(model.config, device=model.device, dtype=model.dtype)
@@ -135,14 +139,16 @@ class Walk:
         self._keep_attn_norm(recorded)
         logits = torch.from_numpy(recorded["logits"][0, -1])
         next_token = self._sampler(logits, position + 1)
+        probabilities = logits.softmax(dim=-1)
         self.token_ids.append(next_token)
+        self.chances[position + 1] = float(probabilities[next_token])
         return WalkStep(
             position=position,
             token_id=token_id,
             # k_all and v_all are the cache itself, which `k` and `v` give; a copy of it a step would add up.
             trace=recorded.without(".k_all", ".v_all"),
             proof=self._prove(recorded, before, position, next_token),
-            probabilities=logits.softmax(dim=-1).numpy(),
+            probabilities=probabilities.numpy(),
             next_token=next_token,
         )
 

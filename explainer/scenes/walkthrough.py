@@ -63,6 +63,7 @@ def scene(
         "stages": list(STAGES),
         "arithmetic": ARITHMETIC,
         "labels": labels,
+        "chances": [round(walk.chances.get(position, 1.0), 4) for position in range(len(walk.token_ids))],
         "texts": ["" if position == 0 else text_of(i) for position, i in enumerate(walk.token_ids)],
         "arrays": {
             "k": f32(walk.k[layer, kv_head, :rows]),
@@ -111,7 +112,6 @@ def _step(
         "without_cache": without_cache(moment),
         "whole_step": asdict(whole_step(config, step.position)),
         "top": [[token_label(text_of(int(i))), float(step.probabilities[i])] for i in top],
-        "next_probability": float(step.probabilities[step.next_token]),
         "proof": {
             "differences": step.proof.differences,
             "numbers": step.proof.numbers,

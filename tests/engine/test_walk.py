@@ -75,6 +75,16 @@ def test_a_later_part_of_a_walk_goes_on_as_the_walk_does(model: Transformer) -> 
         assert part.token_ids == whole.token_ids
 
 
+def test_every_token_that_the_model_wrote_has_its_probability(model: Transformer) -> None:
+    walk = Walk(model, PROMPT, history=8)
+    walk.extend(3)
+    assert set(walk.chances) == set(range(len(PROMPT), len(walk.token_ids)))
+    probabilities = model(torch.tensor([walk.token_ids]))[0].softmax(dim=-1)
+    for position, chance in walk.chances.items():
+        expected = float(probabilities[position - 1, walk.token_ids[position]])
+        assert chance == pytest.approx(expected, abs=1e-5)
+
+
 def test_the_walk_stops_at_the_models_last_position(model: Transformer) -> None:
     last = model.config.max_seq_len - 1
     walk = Walk(model, PROMPT, history=last - 1)

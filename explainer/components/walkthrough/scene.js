@@ -171,7 +171,7 @@ function walkthrough(root) {
   /** How many older rows have scrolled out of sight. */
   function countAbove() {
     const above = Math.round(build.body.scrollTop / (build.q.node.offsetHeight + 2));
-    $(".above").textContent = above ? `↑ ${above} more` : "";
+    $(".above").textContent = above ? `↑ ${above}` : "";
   }
 
   // ---- one state of the page -------------------------------------------------------------------------
@@ -207,7 +207,7 @@ function walkthrough(root) {
     build.q.node.firstElementChild.replaceChildren(named("query ", "q"), index());
     build.kv.node.firstElementChild.replaceChildren(named("key ", "k"), index());
     build.kv.node.querySelector(".v-name").replaceChildren(named("value ", "v"), index());
-    build.output.node.querySelector(".v-name").replaceChildren("output", index());
+    build.output.node.querySelector(".v-name").replaceChildren(el("span", {}, "out", el("span.long", {}, "put")), index());
     fillCells(build.q.left, shown.q, scales.q, `query of ${token}`);
     fillCells(build.kv.left, tensors.k.row(slot), scales.k, `new key of ${token}`);
     fillCells(build.kv.right, tensors.v.row(slot), scales.v, `new value of ${token}`);
@@ -251,7 +251,7 @@ function walkthrough(root) {
   function showText(n) {
     if (textLine.shown === stepAt(n)) return;
     textLine.shown = stepAt(n);
-    const first = Math.max(1, n - Math.floor(root.clientWidth / (root.clientWidth < 600 ? 20 : 50)));
+    const first = Math.max(1, n - (root.classList.contains("phone") ? 16 : 60));
     const parts = first > 1 ? [el("span.quiet", {}, "… ")] : [];
     for (let i = first; i <= n; i++) {
       const text = scene.texts[i].replaceAll("\n", "⏎ ");
@@ -264,14 +264,13 @@ function walkthrough(root) {
       el(i ? "span.guess" : "span.guess.best", {}, text, el("small", {}, num(p, 2))),
     );
     const spaced = guesses.flatMap((guess) => [guess, " "]);
-    textLine.replaceChildren(el("span.so-far", {}, ...parts), " ", el("span.next", {}, el("span.quiet", {}, "→ "), ...spaced));
+    const soFar = el("span.so-far", {}, el("span", {}, ...parts));
+    setTimeout(() => soFar.classList.toggle("cut", soFar.firstChild.offsetWidth > soFar.offsetWidth), 50);
+    textLine.replaceChildren(soFar, " ", el("span.next", {}, el("span.quiet", {}, "→ "), ...spaced));
   }
 
-  /** The probability that a generated token had, where its step is at hand. */
-  const chance = (position) => {
-    const before = stepAt(position - 1);
-    return before ? el("small", { title: "probability" }, num(before.next_probability, 2)) : "";
-  };
+  /** The probability that the model gave a token that it has written. */
+  const chance = (position) => el("small.chance", { title: "probability" }, num(scene.chances[position], 2));
 
   function showRail() {
     const last = at.stage === 5;
@@ -479,19 +478,20 @@ function walkthrough(root) {
     root.classList.toggle("phone", phone);
     const room = grid.clientWidth || root.clientWidth;
     const [name, score, weight, gap] = phone ? [60, 34, 34, 4] : [86, 42, 92, 8];
-    const matrix = Math.max(60, Math.min(30 * Math.max(16, scene.head_dim), Math.floor((room - name - score - weight - 4 * gap - 4) / 2)));
+    const matrix = Math.max(60, Math.min(34 * Math.max(16, scene.head_dim), Math.floor((room - name - score - weight - 4 * gap - 4) / 2)));
     const cell = matrix / scene.head_dim;
     root.classList.toggle("heat", cell < 21.5);
-    // Sixteen rows of history and the new one, whole on the screen where that is possible.
-    const above = grid.getBoundingClientRect().top + scrollY;
-    const row = Math.max(16, Math.min(26, Math.floor((innerHeight - above - (wide ? 150 : 270)) / 17) - 2));
-    const rows = Math.max(18, Math.floor((innerHeight - above - (wide ? 150 : 270)) / (row + 2)));
+    // Sixteen rows of history, the new one and the next, whole on the screen where that is possible: with
+    // them the rows of q, of k and v, and of the output, the headings, and the story where it stands below.
+    const free = innerHeight - grid.getBoundingClientRect().top - scrollY - (wide ? 100 : 200);
+    const row = Math.max(16, Math.min(30, Math.floor(free / 21) - 2));
+    const rows = Math.max(18, Math.floor(free / (row + 2)) - 3);
     const sizes = { name, score, weight, matrix, gap, row };
     for (const [key, value] of Object.entries(sizes)) root.style.setProperty(`--${key}`, `${value}px`);
     root.style.setProperty("--rows", rows);
     build.newest = rows + 2;
     if (build.body) build.body.scrollTop = 1e9; // rows have another height now, and the newest is to be seen
-    root.style.setProperty("--cell-font", `${Math.min(11.5, cell * 0.42, row * 0.56).toFixed(1)}px`);
+    root.style.setProperty("--cell-font", `${Math.min(13, cell * 0.42, row * 0.56).toFixed(1)}px`);
   }
   const observer = new ResizeObserver(fit);
   observer.observe(root);
