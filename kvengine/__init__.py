@@ -1,7 +1,8 @@
 """A small inference engine for Llama models whose every intermediate can be seen.
 
 Reading order: `model.py` (the forward pass), `cache.py` (what it keeps), `generate.py` (the loop around it),
-`trace.py` (how a pass is recorded), `walk.py` (each step proved), `cost.py` (what it multiplies and reads).
+`trace.py` (how a pass is recorded), `walk.py` (each step proved), `cost.py` (what it multiplies and reads),
+`experiments.py` and `compare.py` (two passes compared, the premise broken), `timing.py` (both paths measured).
 """
 
 from kvengine.cache import KVCache

@@ -3,7 +3,9 @@
 KVEngineError
 ├── CheckpointError      a model directory that cannot be read, or holds another architecture
 ├── ContextLengthError   more tokens than the model, or the cache, has room for
-└── PromptError          a prompt or a setting that no model can run
+├── PromptError          a prompt or a setting that no model can run
+├── RecordingError       a recorded measurement that cannot be read (in recording.py)
+└── QueueFull            too many measurements are waiting (in the explainer's lab.py)
 
 Each message is a sentence for the person who gave the input: the fact, then the remedy.
 """

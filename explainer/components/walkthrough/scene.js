@@ -251,7 +251,7 @@ function walkthrough(root) {
   function showText(n) {
     if (textLine.shown === stepAt(n)) return;
     textLine.shown = stepAt(n);
-    const first = Math.max(1, n - (root.classList.contains("phone") ? 16 : 60));
+    const first = Math.max(1, n - (root.classList.contains("phone") ? 16 : 30));
     const parts = first > 1 ? [el("span.quiet", {}, "… ")] : [];
     for (let i = first; i <= n; i++) {
       const text = scene.texts[i].replaceAll("\n", "⏎ ");
