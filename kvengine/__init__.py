@@ -2,7 +2,7 @@
 
 Reading order: `model.py` (the forward pass), `cache.py` (what it keeps), `generate.py` (the loop around it),
 `trace.py` (how a pass is recorded), `walk.py` (each step proved), `cost.py` (what it multiplies and reads),
-`experiments.py` and `compare.py` (two passes compared, the premise broken), `timing.py` (both paths measured).
+`experiments.py` and `compare.py` (two passes compared, and the premise broken), `timing.py` (both measured).
 """
 
 from kvengine.cache import KVCache

@@ -4,8 +4,8 @@ KVEngineError
 ├── CheckpointError      a model directory that cannot be read, or holds another architecture
 ├── ContextLengthError   more tokens than the model, or the cache, has room for
 ├── PromptError          a prompt or a setting that no model can run
-├── RecordingError       a recorded measurement that cannot be read (in recording.py)
-└── QueueFull            too many measurements are waiting (in the explainer's lab.py)
+├── RecordingError       a recorded run that cannot be read (recording.py)
+└── QueueFull            too many measurements are waiting (explainer/lab.py)
 
 Each message is a sentence for the person who gave the input: the fact, then the remedy.
 """
