@@ -50,10 +50,10 @@ def sampler(
 
     def draw(logits: Tensor, position: int) -> int:
         # On the CPU and in float64, so that a seed means the same text on every device.
-        logits = logits.double().cpu()
+        # Sorted before the softmax, in which logits that hardly differ become equal probabilities.
+        logits, token_ids = logits.double().cpu().sort(descending=True, stable=True)
         # Less the largest first, which changes nothing, or a tiny temperature would divide it to infinity.
-        probabilities = ((logits - logits.max()) / temperature).softmax(dim=-1)
-        ordered, token_ids = probabilities.sort(descending=True, stable=True)
+        ordered = ((logits - logits[0]) / temperature).softmax(dim=-1)
         if top_k is not None:
             ordered[top_k:] = 0
         if top_p is not None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -112,6 +112,7 @@ def test_a_prompt_without_tokens_is_refused(use_cache: bool) -> None:
 LOGITS = st.lists(st.floats(-30, 30), min_size=1, max_size=50).map(torch.tensor)
 
 
+@example(torch.tensor([0.0, 3e-32]), 0, 0)  # different logits, equal probabilities
 @given(LOGITS, st.integers(0, 1000), st.integers())
 def test_temperature_0_and_top_k_1_are_greedy(logits: Tensor, position: int, seed: int) -> None:
     best = greedy(logits, position)
