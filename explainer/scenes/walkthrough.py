@@ -16,7 +16,7 @@ ARITHMETIC = {
     "q": {"op": "project", "row": "h", "matrix": "wq", "symbols": ["h", "W_Q"], "rotate": True},
     "k": {"op": "project", "row": "h", "matrix": "wk", "symbols": ["h", "W_K"], "rotate": True},
     "v": {"op": "project", "row": "h", "matrix": "wv", "symbols": ["h", "W_V"], "rotate": False},
-    "score": {"op": "dot", "left": "q", "right": "k", "divide": "sqrt_head_dim"},
+    "score": {"op": "dot", "left": "q", "right": "k"},
     "weight": {"op": "softmax", "of": "score"},
     "output": {"op": "mix", "weights": "weight", "rows": "v"},
 }
@@ -63,7 +63,7 @@ def scene(
         "stages": list(STAGES),
         "arithmetic": ARITHMETIC,
         "labels": labels,
-        "chances": [round(walk.chances.get(position, 1.0), 4) for position in range(len(walk.token_ids))],
+        "chances": dict(walk.chances),
         "texts": ["" if position == 0 else text_of(i) for position, i in enumerate(walk.token_ids)],
         "arrays": {
             "k": f32(walk.k[layer, kv_head, :rows]),
@@ -117,7 +117,6 @@ def _step(
             "numbers": step.proof.numbers,
             "same_token": step.proof.same_token,
             "equal": step.proof.equal,
-            "changed": step.proof.changed,
         },
     }
 
