@@ -1,12 +1,18 @@
 """What a pass multiplies, reads and keeps: formulas beside the model, checked against torch's FLOP counter.
 
-A multiplication here is one multiply-accumulate of a matrix product, two FLOPs. Norms, softmax, rotations
-and additions are left out, as is usual: they grow with the rows alone and are far below the products.
+A multiplication here is one multiply-accumulate of a matrix product, two FLOPs. Norms, rotations, softmax
+and additions are left out, as is usual. Softmax grows with rows × keys, as the scores do, but takes a few
+operations for each score, where the two products take head_dim multiplications each.
+
+Products are counted dense, as a matrix product computes them: a score that the mask then hides counts like
+any other (`masked_multiplications` says how many do). Past 512 tokens torch's fused kernel may skip blocks in
+which everything is masked, and so do less than is counted here.
 """
 
 from dataclasses import dataclass, fields
 
 from kvengine.config import Config
+from kvengine.graph import LAYER, READOUT, sizes
 
 
 @dataclass(frozen=True)
@@ -33,20 +39,29 @@ class Cost:
 def pass_cost(config: Config, *, q_len: int, start: int = 0, readout_rows: int = 1) -> Cost:
     """The cost of running `q_len` tokens behind `start` cached ones.
 
-    A decode step is q_len = 1 and start = history; a naive step is q_len = history + 1 and start = 0. Scores
-    are counted as the matrix product computes them, masked entries included.
+    A decode step is q_len = 1 and start = history; a naive step is q_len = history + 1 and start = 0.
     """
-    c = config
-    q_width, kv_width = c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim
-    attention = c.n_layers * c.n_heads * q_len * (start + q_len) * c.head_dim
+    n = sizes(config, q_len=q_len, end=start + q_len, readout_rows=readout_rows)
+    cost = {op.key: config.n_layers * op.multiplications(n) for op in LAYER}
+    cost |= {op.key: op.multiplications(n) for op in READOUT}
     return Cost(
-        qkv=c.n_layers * q_len * c.d_model * (q_width + 2 * kv_width),
-        scores=attention,
-        mix=attention,
-        wo=c.n_layers * q_len * q_width * c.d_model,
-        ffn=c.n_layers * q_len * 3 * c.d_model * c.d_ffn,
-        readout=readout_rows * c.d_model * c.vocab_size,
+        qkv=cost["q"] + cost["k"] + cost["v"],
+        scores=cost["scores"],
+        mix=cost["z"],
+        wo=cost["out"],
+        ffn=cost["hidden"] + cost["ffn"],
+        readout=cost["logits"],
     )
+
+
+def masked_multiplications(config: Config, *, q_len: int) -> int:
+    """How many of a pass's `scores` and `mix` belong to keys that the mask hides.
+
+    Each of the `q_len` fresh rows is kept from those behind it: none in a decode step, and in a naive step
+    nearly half.
+    """
+    hidden = q_len * (q_len - 1) // 2
+    return 2 * config.n_layers * config.n_heads * config.head_dim * hidden
 
 
 def naive_projections(n: int) -> int:

@@ -29,15 +29,12 @@ TINY = Config(
 )
 
 
-def tiny_model(
-    *,
-    n_heads: int = TINY.n_heads,
-    n_kv_heads: int = TINY.n_kv_heads,
-    dtype: torch.dtype = torch.float64,
-    seed: int = 0,
-) -> Transformer:
-    """Random weights, large enough that heads look at some tokens more than at others."""
-    cfg = replace(TINY, n_heads=n_heads, n_kv_heads=n_kv_heads)
+def tiny_model(*, dtype: torch.dtype = torch.float64, seed: int = 0, **changes: int) -> Transformer:
+    """Random weights, large enough that heads look at some tokens more than at others.
+
+    `changes` are those of its config against `TINY`.
+    """
+    cfg = replace(TINY, **changes)
     generator = torch.Generator().manual_seed(seed)
 
     def matrix(rows: int, columns: int) -> Tensor:

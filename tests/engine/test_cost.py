@@ -2,13 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kvengine import KVCache, ModelCard, Transformer, available_models, load_model
-from kvengine.cost import cache_bytes, naive_projections, pass_cost, weight_floats
+from kvengine import KVCache, ModelCard, Transformer, available_models, load_model, trace
+from kvengine.cost import cache_bytes, masked_multiplications, naive_projections, pass_cost, weight_floats
 from kvengine.weights import CHECKPOINTS
 from tests.engine.reference import GROUPINGS, TINY, random_ids, tiny_model
 
@@ -81,6 +82,23 @@ def test_the_parts_of_a_pass_are_their_closed_forms() -> None:
     assert cost.readout == 2 * 24 * 61
     assert cost.multiplications == (cost.qkv + cost.scores + cost.mix + cost.wo + cost.ffn + cost.readout)
     assert cost.flops == 2 * cost.multiplications
+
+
+@pytest.mark.parametrize(("start", "q_len"), [(0, 1), (0, 2), (0, 9), (6, 1), (6, 5)])
+def test_the_masked_multiplications_are_those_of_the_scores_that_a_trace_masks(
+    start: int, q_len: int
+) -> None:
+    model = tiny_model()
+    cache = KVCache(model.config, dtype=model.dtype)
+    token_ids = random_ids(model.config.vocab_size, start + q_len)
+    if start:
+        model(token_ids[:, :start], cache)
+    recorded = trace(model, token_ids[:, start:], cache)
+    hidden = sum(int(np.isneginf(t).sum()) for name, t in recorded.items() if name.endswith("attn.masked"))
+    # Each is a row of q times a row of k, and its weight times a row of v.
+    assert masked_multiplications(model.config, q_len=q_len) == hidden * 2 * model.config.head_dim
+    cost = pass_cost(model.config, q_len=q_len, start=start)
+    assert masked_multiplications(model.config, q_len=q_len) < cost.scores + cost.mix
 
 
 @each_model
