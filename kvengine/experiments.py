@@ -14,36 +14,23 @@ from torch import Tensor
 from kvengine.cache import KVCache
 from kvengine.compare import Compared, State, compare
 from kvengine.cost import pass_cost
-from kvengine.errors import ContextLengthError, PromptError
-from kvengine.generate import Sampler, generate, greedy
+from kvengine.errors import PromptError
+from kvengine.generate import Sampler, greedy, probabilities, text_of_length
+from kvengine.graph import OPERATIONS, forms, name_of
 from kvengine.model import Tap, Transformer
 from kvengine.trace import Trace
 
-#: The operations of a layer in their order: key -> the tensor that it gives, as a trace names it.
-OPERATIONS = {
-    "norm": "attn_norm",
-    "q": "attn.q_rot",
-    "k": "attn.k_rot",
-    "v": "attn.v",
-    "scores": "attn.masked",
-    "weights": "attn.weights",
-    "z": "attn.z",
-    "out": "attn.out",
-    "mid": "resid_mid",
-    "ffn_norm": "ffn_norm",
-    "hidden": "ffn.hidden",
-    "ffn": "ffn.out",
-    "post": "resid_post",
-}
-
-#: Tensors that hold an operation's rows in another form: who drops the one drops them all.
-_FORMS = {
-    "q": ("attn.q", "attn.q_rot"),
-    "k": ("attn.k", "attn.k_rot", "attn.k_all"),
-    "v": ("attn.v", "attn.v_all"),
-    "scores": ("attn.scores", "attn.masked"),
-    "hidden": ("ffn.gate", "ffn.up", "ffn.hidden"),
-}
+__all__ = [
+    "OPERATIONS",
+    "Premise",
+    "Recomputation",
+    "Way",
+    "avoided_shares",
+    "name_of",
+    "recompute",
+    "suggestion",
+    "text_of_length",
+]
 
 
 @dataclass(frozen=True)
@@ -60,22 +47,24 @@ class Premise:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to get the next token, as it was run: what it kept from the step before, and what it computed.
+    """One way to get the next token, as it was run: what it kept of the step before, and what it computed."""
 
-    `difference` is the largest one between its logits and the naive pass's.
-    """
-
-    floats: int
+    floats: int  # kept of the step before
     bytes: int
-    multiplications: int
+    multiplications: int  # of its one pass
     next_token: int
-    probability: float
-    difference: float
+    probability: float  # of that token in its own logits, at the temperature of the `Recomputation`
+    difference: float  # the largest between its logits and those of the naive pass
 
 
 @dataclass(frozen=True)
 class Recomputation:
-    """The naive step over `token_ids`, held against the step before it, which had one token less."""
+    """The naive step over `token_ids`, held against the step before it, which had one token less.
+
+    `naive` keeps nothing and runs all rows. `stored` keeps every compared cell of the step before, also those
+    that come out differently: `stored.floats` is `compared`, of which `equal` are blue. `cached` keeps K and
+    V. Both run the last row alone, and read what it needs of the others from what they kept.
+    """
 
     token_ids: tuple[int, ...]  # as the second pass ran them
     original_ids: tuple[int, ...]
@@ -84,6 +73,7 @@ class Recomputation:
     gates: dict[str, np.ndarray]  # what the MLP's product was made of, second pass
     final: np.ndarray  # [1, d_model], what the readout takes: the last row, normed
     logits: np.ndarray  # [vocab_size], of the last row
+    temperature: float  # of the ways' probabilities: what they drew at; 0 is greedy, at the model's own
     naive: Way
     stored: Way
     cached: Way
@@ -96,42 +86,18 @@ class Recomputation:
 
     @property
     def compared(self) -> int:
+        """Cells that both passes have: everything of the step before, but for what the mask hides."""
         return sum(tensor.compared for tensor in self.tensors.values())
 
     @property
     def equal(self) -> int:
+        """Those of them that came out as before: the blue ones."""
         return sum(tensor.count(State.EQUAL) for tensor in self.tensors.values())
 
     @property
     def largest(self) -> tuple[str, Compared]:
         """The tensor with the largest difference of all."""
         return max(self.tensors.items(), key=lambda item: item[1].largest)
-
-
-def name_of(operation: str, layer: int) -> str:
-    """The tensor's name in a trace; `x` is what the layer takes in."""
-    if operation == "x":
-        return "embed" if layer == 0 else f"layers.{layer - 1}.resid_post"
-    return f"layers.{layer}.{OPERATIONS[operation]}"
-
-
-def text_of_length(
-    model: Transformer, token_ids: Sequence[int], n: int, *, sampler: Sampler = greedy
-) -> tuple[int, ...]:
-    """The tokens cut, or continued by the model, to `n` of them.
-
-    Raises `PromptError` for no tokens at all, `ContextLengthError` for more than the model's positions.
-    """
-    if not token_ids:
-        raise PromptError("There is no token to run; a prompt needs at least one.")
-    if n > model.config.max_seq_len:
-        raise ContextLengthError(
-            f"The model was trained on {model.config.max_seq_len} positions, and {n} are asked for; "
-            "choose fewer."
-        )
-    missing = max(0, n - len(token_ids))
-    steps = generate(model, token_ids, max_new_tokens=missing, use_cache=True, sampler=sampler)
-    return (*token_ids[:n], *(step.token_id for step in steps))
 
 
 @torch.inference_mode()
@@ -141,11 +107,13 @@ def recompute(
     premise: Premise | None = None,
     *,
     sampler: Sampler = greedy,
+    temperature: float = 0.0,
     ways: bool = True,
 ) -> Recomputation:
     """Compare the naive step over `token_ids` with the step before it, and get the next token three ways.
 
-    Without `ways` the naive pass stands for all three, and nothing is said of what is read.
+    `temperature` is the sampler's, for the probability at which each way drew its token; at 0 it is the
+    model's own. Without `ways` the naive pass stands for all three, and nothing is said of what is read.
     Raises `PromptError` for fewer than two tokens, or when the changed token is none of the earlier ones
     (the very first has nothing before it that would suggest another one).
     """
@@ -160,38 +128,30 @@ def recompute(
         edited[premise.changed] = suggestion(model, token_ids, premise.changed)
     before = _record(model, token_ids[:t], premise)
     after = _record(model, edited, premise)
-    tensors = _compare(before, after)
+    tensors = _compare(before, after, model.config.n_layers)
     logits = after["logits"][0, -1]
 
-    def way(result: np.ndarray, kept: int, kept_bytes: int, q_len: int) -> Way:
+    def way(result: np.ndarray, floats: int, q_len: int) -> Way:
         row = torch.from_numpy(result)
         choice = sampler(row, t + 1)
         return Way(
-            floats=kept,
-            bytes=kept_bytes,
+            floats=floats,
+            bytes=floats * result.itemsize,
             multiplications=pass_cost(model.config, q_len=q_len, start=t + 1 - q_len).multiplications,
             next_token=choice,
-            probability=float(row.softmax(dim=-1)[choice]),
+            probability=float(probabilities(row, temperature)[choice]),
             difference=float(np.abs(result - logits).max()),
         )
 
-    naive = stored = cached = way(logits, 0, 0, t + 1)
+    naive = stored = cached = way(logits, 0, t + 1)
     read: frozenset[str] = frozenset()
     if ways:
         everything = sum(tensor.compared for tensor in tensors.values())
-        from_storage = _replay(model, edited, premise, before)
-        stored = way(from_storage, everything, everything * before["embed"].itemsize, 1)
+        stored = way(_last_row(model, edited[t], _cache_of(model, before)), everything, 1)
         cache = KVCache(model.config, max_seq_len=t + 1, device=model.device, dtype=model.dtype)
-        model(_batch(model, token_ids[:t]), cache, _tap(premise), last_only=True)
-        kept = cache.k[:, :, :, :t].numel() + cache.v[:, :, :, :t].numel()
-        kept_bytes = cache.used_bytes
-        result = model(_batch(model, edited[t:]), cache)[0, -1].numpy(force=True)
-        cached = way(result, kept, kept_bytes, 1)
-        read = frozenset(
-            operation
-            for operation in ("x", *OPERATIONS)
-            if not np.array_equal(_replay(model, edited, premise, before, without=operation), from_storage)
-        )
+        model(_batch(model, token_ids[:t]), cache, None if premise.causal else unmasked(), last_only=True)
+        cached = way(_last_row(model, edited[t], cache), t * model.config.kv_floats_per_token, 1)
+        read = _read(model, edited, premise, before)
     return Recomputation(
         token_ids=tuple(edited),
         original_ids=tuple(token_ids),
@@ -200,6 +160,7 @@ def recompute(
         gates={name: after[name][0] for name in after if name.endswith(("ffn.gate", "ffn.up"))},
         final=after["norm"][0],
         logits=logits,
+        temperature=temperature,
         naive=naive,
         stored=stored,
         cached=cached,
@@ -209,7 +170,7 @@ def recompute(
 
 @torch.inference_mode()
 def suggestion(model: Transformer, token_ids: Sequence[int], position: int) -> int:
-    """The token that the model would rather have at `position` than any but the one that stands there."""
+    """The model's best other token for `position`: the most probable of all but the one that stands there."""
     logits = model(_batch(model, token_ids[:position]), last_only=True)[0, -1].clone()
     logits[token_ids[position]] = -torch.inf
     return int(logits.argmax())
@@ -251,15 +212,14 @@ def from_storage(stored: Trace, without: str | None = None) -> Tap:
     The rows of the operation `without` are lost instead: not a number takes their place, and whatever reads
     one of them becomes not a number itself.
     """
-    lost = _FORMS.get(without or "", (OPERATIONS.get(without or "", ""),))
+    lost = ("embed", *forms("post")) if without == "x" else forms(without or "")
 
     def tap(name: str, tensor: Tensor) -> Tensor:
         if name in ("norm", "logits"):  # of the last row alone
             return tensor
         rows = torch.from_numpy(stored[name]).to(tensor)
-        is_lost = name.endswith(("embed", "resid_post")) if without == "x" else name.endswith(tuple(lost))
         mixed = tensor.clone()
-        mixed[tuple(slice(n) for n in rows.shape)] = torch.nan if without and is_lost else rows
+        mixed[tuple(slice(n) for n in rows.shape)] = torch.nan if name.endswith(lost) else rows
         return mixed
 
     return tap
@@ -290,24 +250,47 @@ def _record(model: Transformer, token_ids: Sequence[int], premise: Premise) -> T
     return Trace(recorded, 0)
 
 
-def _replay(
-    model: Transformer, token_ids: Sequence[int], premise: Premise, stored: Trace, without: str | None = None
-) -> np.ndarray:
-    """The last row's logits when every earlier row of every operation comes from storage. [vocab_size]"""
-    experiment, storage = _tap(premise), from_storage(stored, without)
-    logits = model(
-        _batch(model, token_ids),
-        None,
-        lambda name, tensor: storage(name, experiment(name, tensor)),
-        last_only=True,
-    )
-    return logits[0, -1].numpy(force=True)
+def _cache_of(model: Transformer, stored: Trace) -> KVCache:
+    """A cache filled with the K and V rows of a recorded pass, with room for one more."""
+    t = stored["embed"].shape[1]
+    cache = KVCache(model.config, max_seq_len=t + 1, device=model.device, dtype=model.dtype)
+    for layer in range(model.config.n_layers):
+        k, v = (torch.from_numpy(stored[name_of(key, layer)]).to(model.device) for key in ("k", "v"))
+        cache.update(layer, k, v)
+    cache.advance(t)
+    return cache
 
 
-def _compare(before: Trace, after: Trace) -> dict[str, Compared]:
+def _last_row(model: Transformer, token_id: int, cache: KVCache) -> np.ndarray:
+    """The logits of one token run behind what is cached. [vocab_size]"""
+    return model(_batch(model, [token_id]), cache)[0, -1].numpy(force=True)
+
+
+def _read(model: Transformer, token_ids: Sequence[int], premise: Premise, stored: Trace) -> frozenset[str]:
+    """The operations whose stored rows the last row reads: those without which its logits change.
+
+    An experiment, not a way to generate: the whole text is run, with the stored rows in the place of those
+    computed again, and then once more for each operation whose stored rows are lost.
+    """
+    experiment = _tap(premise)
+
+    def replay(without: str | None = None) -> np.ndarray:
+        storage = from_storage(stored, without)
+        logits = model(
+            _batch(model, token_ids),
+            None,
+            lambda name, tensor: storage(name, experiment(name, tensor)),
+            last_only=True,
+        )
+        return logits[0, -1].numpy(force=True)
+
+    complete = replay()
+    return frozenset(key for key in ("x", *OPERATIONS) if not np.array_equal(replay(key), complete))
+
+
+def _compare(before: Trace, after: Trace, n_layers: int) -> dict[str, Compared]:
     compared = {}
-    for name in after:
-        if name == "embed" or name.endswith(tuple(OPERATIONS.values())):
-            masked = name.replace("attn.weights", "attn.masked")
-            compared[name] = compare(before[name][0], after[name][0], masked=np.isneginf(after[masked][0]))
+    for name in ("embed", *(name_of(key, layer) for layer in range(n_layers) for key in OPERATIONS)):
+        masked = name.replace("attn.weights", "attn.masked")
+        compared[name] = compare(before[name][0], after[name][0], masked=np.isneginf(after[masked][0]))
     return compared

@@ -1,4 +1,4 @@
-"""Autoregressive generation, with the cache and without it: two loops that differ in one line."""
+"""Autoregressive generation, one loop: with the cache a pass takes the fresh tokens, without it all."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kvengine.cache import KVCache
-from kvengine.errors import PromptError
+from kvengine.errors import ContextLengthError, PromptError
 from kvengine.model import Transformer
 
 #: Chooses the next token: (logits [vocab_size], position of the token to choose) -> token id.
@@ -26,6 +26,17 @@ class Step:
 def greedy(logits: Tensor, position: int) -> int:
     """The most probable token."""
     return int(logits.argmax())
+
+
+def probabilities(logits: Tensor, temperature: float) -> Tensor:
+    """The softmax of logits / temperature, which a sampler draws from before top-k and top-p cut its tail.
+
+    Temperature 0 draws nothing, and gives the model's own probabilities, those at temperature 1.
+    On the CPU and in float64, so that a seed means the same text on every device.
+    """
+    logits = logits.double().cpu()
+    # Less the largest first, which changes nothing, or a tiny temperature would divide it to infinity.
+    return ((logits - logits.max()) / (temperature or 1.0)).softmax(dim=-1)
 
 
 def sampler(
@@ -49,11 +60,9 @@ def sampler(
         return greedy
 
     def draw(logits: Tensor, position: int) -> int:
-        # On the CPU and in float64, so that a seed means the same text on every device.
         # Sorted before the softmax, in which logits that hardly differ become equal probabilities.
         logits, token_ids = logits.double().cpu().sort(descending=True, stable=True)
-        # Less the largest first, which changes nothing, or a tiny temperature would divide it to infinity.
-        ordered = ((logits - logits[0]) / temperature).softmax(dim=-1)
+        ordered = probabilities(logits, temperature)
         if top_k is not None:
             ordered[top_k:] = 0
         if top_p is not None:
@@ -94,3 +103,22 @@ def generate(
         logits = model(ids, cache, last_only=True)[0, -1]
         token_ids.append(sampler(logits, len(token_ids)))
         yield Step(len(token_ids) - 1, token_ids[-1], logits)
+
+
+def text_of_length(
+    model: Transformer, token_ids: Sequence[int], n: int, *, sampler: Sampler = greedy
+) -> tuple[int, ...]:
+    """The tokens cut, or continued by the model, to `n` of them.
+
+    Raises `PromptError` for no tokens at all, `ContextLengthError` for more than the model's positions.
+    """
+    if not token_ids:
+        raise PromptError("There is no token to run; a prompt needs at least one.")
+    if n > model.config.max_seq_len:
+        raise ContextLengthError(
+            f"The model was trained on {model.config.max_seq_len} positions, and {n} are asked for; "
+            "choose fewer."
+        )
+    missing = max(0, n - len(token_ids))
+    steps = generate(model, token_ids, max_new_tokens=missing, use_cache=True, sampler=sampler)
+    return (*token_ids[:n], *(step.token_id for step in steps))

@@ -7,16 +7,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaForCausalLM
 
 from kvengine import (
     ContextLengthError,
+    KVCache,
     PromptError,
     Tokenizer,
     Transformer,
     available_models,
     load_model,
     load_tokenizer,
+    sampler,
+    trace,
 )
 from kvengine.compare import TOLERANCE, State, compare
 from kvengine.cost import pass_cost
@@ -142,6 +147,46 @@ def test_three_ways_come_to_the_same_token_and_only_k_and_v_are_read(name: str) 
     assert r.stored.multiplications == r.cached.multiplications == decode
 
 
+@pytest.mark.parametrize("name", [card.name for card in available_models()])
+def test_storing_everything_runs_the_new_row_alone_on_stored_k_and_v(name: str) -> None:
+    m = model(name)
+    ids = tokenizer().encode(HELD_OUT[0])
+    r, t = recompute(m, ids), len(ids) - 1
+    before = trace(m, torch.tensor([ids[:t]]))
+    stored = KVCache(m.config)
+    for layer in range(m.config.n_layers):
+        k, v = (torch.from_numpy(before[name_of(key, layer)]) for key in ("k", "v"))
+        stored.update(layer, k, v)
+    stored.advance(t)
+    difference = np.abs(m(torch.tensor([ids[t:]]), stored)[0, -1].numpy() - r.logits).max()
+    assert difference > 0, "two kinds of matrix product that round alike would prove nothing"
+    assert r.stored.difference == pytest.approx(difference)
+
+
+class Counting(Transformer):
+    """Notes each pass without a tap: fresh tokens, cached tokens, multiplications by torch's counter."""
+
+    def __call__(self, token_ids, cache=None, tap=None, **options):
+        start = cache.length if cache else 0
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            logits = super().__call__(token_ids, cache, tap, **options)
+        if tap is None:
+            self.passes.append((token_ids.shape[1], start, counter.get_total_flops() // 2))
+        return logits
+
+
+def test_the_multiplications_told_are_those_that_were_run() -> None:
+    counting = Counting(model().config, model().weights)
+    counting.passes = []
+    ids = tokenizer().encode(HELD_OUT[0])
+    t = len(ids) - 1
+    r = recompute(counting, ids)
+    last = r.stored.multiplications
+    assert [(q_len, start) for q_len, start, _ in counting.passes] == [(1, t), (t, 0), (1, t)]
+    assert [counting.passes[i][2] for i in (0, 2)] == [last, r.cached.multiplications]
+    assert last < r.naive.multiplications
+
+
 def blue_rows(r: Recomputation, operation: str, layer: int) -> list[int]:
     """Rows of which every cell, in every head, came out as before."""
     state = r.tensors[name_of(operation, layer)].state
@@ -162,6 +207,11 @@ def test_without_the_mask_the_blue_ends_at_the_first_softmax() -> None:
             if layer or operation not in ("norm", "q", "k", "v", "scores"):
                 assert blue_rows(r, operation, layer) == []
     assert not r.premise.holds
+    # Storing everything keeps what is not blue too.
+    assert (
+        r.stored.floats == r.compared == r.equal + sum(x.count(State.DIFFERENT) for x in r.tensors.values())
+    )
+    assert 0 < r.equal < r.compared
     assert min(r.stored.difference, r.cached.difference) > 0.01
 
 
@@ -176,6 +226,26 @@ def test_a_changed_token_ends_the_blue_at_its_row_in_every_layer_above_the_first
         for operation in ("x", *OPERATIONS):
             assert blue_rows(r, operation, layer) == [0, 1, 2, 3]
     assert min(r.stored.difference, r.cached.difference) > 0.01
+
+
+@pytest.mark.parametrize("temperature", [0.3, 0.8, 2.0])
+def test_a_probability_is_the_one_at_which_the_token_was_drawn(temperature: float) -> None:
+    ids = tokenizer().encode(HELD_OUT[1])
+    drawn = recompute(model(), ids, sampler=sampler(temperature, seed=3), temperature=temperature)
+    expected = torch.from_numpy(drawn.logits).div(temperature).softmax(dim=-1)
+    for way in (drawn.naive, drawn.stored, drawn.cached):
+        assert way.probability == pytest.approx(float(expected[way.next_token]), rel=1e-4)
+    assert drawn.temperature == temperature
+    models_own = float(torch.from_numpy(drawn.logits).softmax(dim=-1)[drawn.naive.next_token])
+    assert abs(drawn.naive.probability - models_own) > 1e-3
+
+
+def test_without_a_temperature_a_probability_is_the_models_own() -> None:
+    greedy = recompute(model(), tokenizer().encode(HELD_OUT[1]))
+    assert greedy.temperature == 0
+    own = torch.from_numpy(greedy.logits).softmax(dim=-1)
+    assert greedy.naive.next_token == int(own.argmax())
+    assert greedy.naive.probability == pytest.approx(float(own.max()), rel=1e-4)
 
 
 def test_the_token_put_in_is_the_likeliest_other_one() -> None:
@@ -213,6 +283,18 @@ def test_the_share_of_the_avoided_is_that_of_the_rows() -> None:
     assert shares["hidden"] == shares["x"] == 9 / 10
     assert shares["scores"] == shares["weights"] == pytest.approx(45 / 55)
     assert 45 / 55 < shares["all"] < 9 / 10
+
+
+def test_the_share_of_the_avoided_is_that_of_the_experiment() -> None:
+    ids = text_of_length(model(), tokenizer().encode(HELD_OUT[0]), 10)
+    shares = [avoided_shares(recompute(model(), ids, premise, ways=False)) for premise in PREMISES]
+    as_is, no_mask, changed = shares
+    assert no_mask["z"] == 0
+    assert no_mask["x"] == as_is["x"]
+    assert changed["x"] == as_is["x"] - 1 / 10
+    # The four rows above the changed one in three layers; in the first, all earlier rows but that one.
+    assert changed["norm"] == pytest.approx((3 * 4 + 8) / 40)
+    assert max(no_mask["all"], changed["all"]) < as_is["all"]
 
 
 def test_a_text_is_cut_or_continued_to_its_length() -> None:

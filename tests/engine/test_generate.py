@@ -1,4 +1,4 @@
-"""The two loops around the pass, and the choice of the next token."""
+"""The loop around the pass, with a cache and without, and the choice of the next token."""
 
 import math
 
@@ -19,6 +19,7 @@ from kvengine import (
     load_tokenizer,
     sampler,
 )
+from kvengine.generate import probabilities
 from tests.engine.reference import TINY, tiny_model
 
 
@@ -107,6 +108,24 @@ def test_generation_stops_with_an_error_where_the_model_has_no_position_left(use
 def test_a_prompt_without_tokens_is_refused(use_cache: bool) -> None:
     with pytest.raises(PromptError, match="at least one"):
         next(generate(tiny_model(), [], max_new_tokens=1, use_cache=use_cache))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
+def test_a_sampler_draws_as_often_as_its_probabilities_say(temperature: float) -> None:
+    logits = torch.tensor([1.0, -0.5, 2.0, 0.3])
+    expected = probabilities(logits, temperature)
+    assert expected.tolist() == pytest.approx((logits.double() / temperature).softmax(dim=-1).tolist())
+    draw, n = sampler(temperature, seed=1), 4000
+    counts = torch.bincount(torch.tensor([draw(logits, position) for position in range(n)]), minlength=4)
+    # Four standard deviations of a binomial.
+    spread = 4 * (n * expected * (1 - expected)).sqrt()
+    assert ((counts - n * expected).abs() <= spread).all()
+
+
+def test_at_temperature_0_the_probabilities_are_the_models_own() -> None:
+    logits = torch.tensor([1.0, -0.5, 2.0])
+    assert torch.equal(probabilities(logits, 0.0), probabilities(logits, 1.0))
+    assert probabilities(logits, 5e-324).tolist() == [0, 0, 1]
 
 
 LOGITS = st.lists(st.floats(-30, 30), min_size=1, max_size=50).map(torch.tensor)
