@@ -1,20 +1,31 @@
-"""The frame that every page stands in: navigation, and the choice of prompt, model and length."""
+"""The app as a server: `streamlit run app.py` starts it. What a visitor sees is `explainer/frame.py`."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from explainer import ui
+from explainer.server import Guard, collect_now_and_then, routes, warm_up
 
-st.set_page_config(page_title="The KV cache, live", page_icon=ui.ICON, layout="wide")
+FRAME = Path(__file__).parent / "explainer" / "frame.py"
 
-page = st.navigation(
-    [
-        st.Page("pages/walkthrough.py", title="Walkthrough", default=True),
-        st.Page("pages/avoided_work.py", title="The avoided work"),
-        st.Page("pages/timing.py", title="Timing lab"),
-    ],
-    position="top",
-)
-with ui.errors_shown():
-    ui.restore(page.url_path)
-    ui.controls(length=page.url_path == "")
-    page.run()
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Before the first visitor: import torch, load the default model, run a page once, and freeze all that.
+
+    What lives as long as the server then costs no collection of garbage any more.
+    """
+    await asyncio.to_thread(warm_up, FRAME)
+    gc.collect()
+    gc.freeze()
+    collecting = asyncio.create_task(collect_now_and_then())
+    yield {}
+    collecting.cancel()
+
+
+app = st.App(FRAME, lifespan=lifespan, routes=routes(), middleware=[Guard.middleware()])

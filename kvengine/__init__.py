@@ -12,7 +12,7 @@ from kvengine.generate import Step, generate, greedy, sampler
 from kvengine.model import Tap, Transformer
 from kvengine.tokenizer import END_OF_TEXT, Tokenizer
 from kvengine.trace import Trace, trace
-from kvengine.walk import Proof, Walk, WalkStep
+from kvengine.walk import Proof, Recording, Walk, WalkStep
 from kvengine.weights import ModelCard, available_models, load_model, load_tokenizer
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "ModelCard",
     "PromptError",
     "Proof",
+    "Recording",
     "Step",
     "Tap",
     "Tokenizer",

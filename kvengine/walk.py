@@ -1,8 +1,9 @@
 """Generation one token at a time, each step recorded, and each proved against a pass without the cache."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -12,9 +13,9 @@ from kvengine.cache import KVCache
 from kvengine.errors import ContextLengthError, PromptError
 from kvengine.generate import Sampler, generate, greedy
 from kvengine.model import Transformer
-from kvengine.trace import Trace, trace
 
-#: The largest difference that float32 rounding explains in these models; what exceeds it is an error.
+#: The largest difference between the two passes that counts as rounding. The largest ever seen with the
+#: shipped models in float32 is a fiftieth of it; a wrong mask, position or scale exceeds it by far.
 TOLERANCE = 1e-3
 
 #: What the two passes are compared in: name for the reader -> the tensor's name in a trace.
@@ -26,17 +27,23 @@ COMPARED = {
     "logits": "logits",
 }
 
+#: What a step keeps of its pass, one row a layer and head: field of `WalkStep` -> name in a trace.
+_KEPT = {"q": "attn.q_rot", "scores": "attn.scores", "weights": "attn.weights", "output": "attn.z"}
+
+#: The most probable next tokens that a step names.
+_TOP = 5
+
 
 @dataclass(frozen=True)
 class Proof:
     """What the comparison of one cached step with the naive pass over the same tokens found.
 
     `differences` is the largest absolute difference in each quantity, over all layers and heads; `numbers`
-    is how many were compared. `changed` counts the entries of the earlier rows, K and V of all layers, that
-    the append changed in any bit, out of `earlier`.
+    is how many were compared. `changed` counts the stored numbers of the earlier rows, K and V of all
+    layers, that are not equal after the append to what they were before it, out of `earlier`.
     """
 
-    differences: dict[str, float]
+    differences: Mapping[str, float]
     numbers: int
     naive_token: int
     cached_token: int
@@ -55,27 +62,76 @@ class Proof:
 
 @dataclass(frozen=True)
 class WalkStep:
-    """One decode step: the token run at `position`, the trace of its pass, its proof, what comes next."""
+    """One decode step: the token run at `position`, its attention in every layer, its proof, what comes next.
+
+    The arrays are [n_layers, n_heads, …]: `q` (rotated) and `output` end in head_dim, `scores` and `weights`
+    in position + 1. They are read-only.
+    """
 
     position: int
     token_id: int
-    trace: Trace
+    q: np.ndarray
+    scores: np.ndarray
+    weights: np.ndarray
+    output: np.ndarray
     proof: Proof
-    probabilities: np.ndarray  # [vocab_size], of the token after this one
+    top: tuple[tuple[int, float], ...]  # the likeliest next tokens with the model's probability of each
     next_token: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.q.nbytes + self.scores.nbytes + self.weights.nbytes + self.output.nbytes
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A walk as far as it is recorded: a snapshot that later steps do not change.
+
+    `first` is the position of the first step. `k` (rotated) and `v` are [n_layers, n_kv_heads, rows,
+    head_dim], `attn_norm` is [n_layers, rows, d_model], what q, k and v are projected from. `token_ids` has
+    one token more than there are rows: the one that the last step chose. `chances` has the model's
+    probability of each token that it has written, by position.
+    """
+
+    model: Transformer
+    first: int
+    token_ids: tuple[int, ...]
+    chances: Mapping[int, float]
+    steps: tuple[WalkStep, ...]
+    k: np.ndarray
+    v: np.ndarray
+    attn_norm: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        """Tokens that have been run: those of the prefill, and one a step."""
+        return self.first + len(self.steps)
+
+    def step(self, position: int) -> WalkStep:
+        """The step that ran the token at `position`; raises `IndexError` where none is recorded."""
+        if not self.first <= position < self.rows:
+            raise IndexError(f"no step is recorded at {position}, only {self.first} to {self.rows - 1}")
+        return self.steps[position - self.first]
 
 
 class Walk:
     """A text run through the cache: a prefill of its first `history` tokens, then one recorded step a token.
 
     The text is cut or continued by the model until a token stands behind the history; generation goes on
-    from there, as far as `extend` is asked and the model has positions. Safe to share between threads.
+    from there, as far as `record` is asked, the model has positions, and `most_steps` allows. Any number of
+    threads can share a walk: what they read are snapshots.
 
     Raises `ContextLengthError` unless 1 <= history < max_seq_len, `PromptError` for no tokens at all.
     """
 
     def __init__(
-        self, model: Transformer, token_ids: Sequence[int], *, history: int, sampler: Sampler = greedy
+        self,
+        model: Transformer,
+        token_ids: Sequence[int],
+        *,
+        history: int,
+        sampler: Sampler = greedy,
+        most_steps: int | None = None,
     ) -> None:
         if not token_ids:
             raise PromptError("There is no token to run; a prompt needs at least one.")
@@ -86,74 +142,90 @@ class Walk:
                 f"since the model was trained on {model.config.max_seq_len} positions."
             )
         self.model = model
-        self.history = history
-        self.token_ids = list(token_ids[: history + 1])
-        #: The probability of each token that the model has written, by its position.
-        self.chances: dict[int, float] = {}
-        self.steps: list[WalkStep] = []
-        if len(self.token_ids) <= history:
-            missing = history + 1 - len(self.token_ids)
-            continued = generate(
-                model, self.token_ids, max_new_tokens=missing, use_cache=True, sampler=sampler
-            )
-            for step in continued:
-                self.token_ids.append(step.token_id)
-                self.chances[step.position] = float(step.logits.softmax(dim=-1)[step.token_id])
+        self.first = history
+        self.most_steps = min(last + 1 - history, most_steps or last)
         self._sampler = sampler
         self._lock = threading.Lock()
-        self._cache = KVCache(model.config, device=model.device, dtype=model.dtype)
-        positions = (model.config.n_layers, model.config.max_seq_len, model.config.d_model)
-        #: What q, k and v are projected from, one row a token: [n_layers, max_seq_len, d_model].
-        self.attn_norm = np.zeros(positions, dtype=np.float32)
-        prefill = trace(
-            model, self._batch(self.token_ids[:history]), self._cache, keep=lambda name: "attn_norm" in name
-        )
-        self._keep_attn_norm(prefill)
+        self._token_ids = list(token_ids[: history + 1])
+        self._chances: dict[int, float] = {}
+        self._steps: list[WalkStep] = []
+        missing = history + 1 - len(self._token_ids)
+        if missing > 0:
+            continued = generate(
+                model, self._token_ids, max_new_tokens=missing, use_cache=True, sampler=sampler
+            )
+            for step in continued:
+                self._token_ids.append(step.token_id)
+                self._chances[step.position] = float(step.logits.softmax(dim=-1)[step.token_id])
+        rows = history + self.most_steps
+        self._cache = KVCache(model.config, max_seq_len=rows, device=model.device, dtype=model.dtype)
+        self._attn_norm = np.zeros((model.config.n_layers, rows, model.config.d_model), dtype=np.float32)
+        with torch.inference_mode():
+            model(self._batch(self._token_ids[:history]), self._cache, self._keep_attn_norm(0), last_only=True)
 
     @property
-    def last_position(self) -> int:
-        """The position of the last token that can be run: the model has no later one."""
-        return self.model.config.max_seq_len - 1
+    def nbytes(self) -> int:
+        """Memory that the walk holds now; it grows with every step."""
+        return self._cache.allocated_bytes + self._attn_norm.nbytes + sum(s.nbytes for s in self._steps)
 
-    @property
-    def k(self) -> np.ndarray:
-        """All cached keys, rotated: [n_layers, n_kv_heads, positions, head_dim]."""
-        return self._cache.k[:, 0, :, : self._cache.length].numpy(force=True)
+    def record(self, n_steps: int) -> Recording:
+        """Record steps until there are `n_steps` of them, or no more can be; the walk as it then stands.
 
-    @property
-    def v(self) -> np.ndarray:
-        """All cached values: [n_layers, n_kv_heads, positions, head_dim]."""
-        return self._cache.v[:, 0, :, : self._cache.length].numpy(force=True)
-
-    def extend(self, n_steps: int) -> None:
-        """Record steps until there are `n_steps` of them, or the model's positions are used up."""
+        Nothing that was given out before changes: rows are only ever added behind those recorded.
+        """
         with self._lock:
-            while len(self.steps) < n_steps and self.history + len(self.steps) <= self.last_position:
-                self.steps.append(self._step())
+            while len(self._steps) < min(n_steps, self.most_steps):
+                self._steps.append(self._step())
+            rows = self._cache.length
+            k, v = (part[:, 0, :, :rows].numpy(force=True) for part in (self._cache.k, self._cache.v))
+            return Recording(
+                model=self.model,
+                first=self.first,
+                token_ids=tuple(self._token_ids),
+                chances=MappingProxyType(dict(self._chances)),
+                steps=tuple(self._steps),
+                k=_read_only(k),
+                v=_read_only(v),
+                attn_norm=_read_only(self._attn_norm[:, :rows]),
+            )
 
+    @torch.inference_mode()
     def _step(self) -> WalkStep:
         position = self._cache.length
-        token_id = self.token_ids[position]
+        token_id = self._token_ids[position]
+        config = self.model.config
         before = self._cache.k[:, :, :, :position].clone(), self._cache.v[:, :, :, :position].clone()
-        recorded = trace(self.model, self._batch([token_id]), self._cache)
-        self._keep_attn_norm(recorded)
-        logits = torch.from_numpy(recorded["logits"][0, -1])
+        passed: dict[str, Tensor] = {}
+        kept = {field: np.empty(0) for field in _KEPT}
+        keep_attn_norm = self._keep_attn_norm(position)
+
+        def record(name: str, tensor: Tensor) -> Tensor:
+            if name.endswith(tuple(COMPARED.values())) or name.endswith(".weights") or name.endswith("q_rot"):
+                passed[name] = tensor
+            return keep_attn_norm(name, tensor)
+
+        logits = self.model(self._batch([token_id]), self._cache, record)[0, -1]
+        for field, suffix in _KEPT.items():
+            layers = [passed[f"layers.{i}.{suffix}"][0, :, 0] for i in range(config.n_layers)]
+            kept[field] = _read_only(torch.stack(layers).numpy(force=True))
         next_token = self._sampler(logits, position + 1)
         probabilities = logits.softmax(dim=-1)
-        self.token_ids.append(next_token)
-        self.chances[position + 1] = float(probabilities[next_token])
+        likeliest = probabilities.topk(min(_TOP, config.vocab_size))
+        proof = self._prove(passed, before, position, next_token)
+        self._token_ids.append(next_token)
+        self._chances[position + 1] = float(probabilities[next_token])
         return WalkStep(
             position=position,
             token_id=token_id,
-            # k_all and v_all are the cache itself, which `k` and `v` give; a copy of it a step would add up.
-            trace=recorded.without(".k_all", ".v_all"),
-            proof=self._prove(recorded, before, position, next_token),
-            probabilities=probabilities.numpy(),
+            **kept,
+            proof=proof,
+            top=tuple(zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)),
             next_token=next_token,
         )
 
-    @torch.inference_mode()
-    def _prove(self, cached: Trace, before: tuple[Tensor, Tensor], position: int, next_token: int) -> Proof:
+    def _prove(
+        self, cached: Mapping[str, Tensor], before: tuple[Tensor, Tensor], position: int, next_token: int
+    ) -> Proof:
         """Run the same tokens without a cache and compare."""
         differences = dict.fromkeys(COMPARED, 0.0)
         numbers = 0
@@ -162,17 +234,17 @@ class Walk:
             nonlocal numbers
             for quantity, suffix in COMPARED.items():
                 if name.endswith(suffix):
-                    ours = torch.from_numpy(cached[name])
+                    ours = cached[name]
                     # The naive pass has all rows; of scores and outputs the cached one has the last.
-                    theirs = tensor[..., -ours.shape[-2] :, :].cpu()
+                    theirs = tensor[..., -ours.shape[-2] :, :]
                     numbers += ours.numel()
                     differences[quantity] = max(differences[quantity], float((ours - theirs).abs().max()))
             return tensor
 
-        naive = self.model(self._batch(self.token_ids[: position + 1]), None, compare)
+        naive = self.model(self._batch(self._token_ids[: position + 1]), None, compare, last_only=True)
         after = self._cache.k[:, :, :, :position], self._cache.v[:, :, :, :position]
         return Proof(
-            differences=differences,
+            differences=MappingProxyType(differences),
             numbers=numbers,
             naive_token=self._sampler(naive[0, -1], position + 1),
             cached_token=next_token,
@@ -180,10 +252,28 @@ class Walk:
             changed=sum(int((was != now).sum()) for was, now in zip(before, after, strict=True)),
         )
 
-    def _keep_attn_norm(self, recorded: Trace) -> None:
-        for layer in range(self.model.config.n_layers):
-            rows = recorded[f"layers.{layer}.attn_norm"][0]
-            self.attn_norm[layer, recorded.start : recorded.start + len(rows)] = rows
+    def _keep_attn_norm(self, start: int) -> "_Keep":
+        return _Keep(self._attn_norm, start)
 
     def _batch(self, token_ids: Sequence[int]) -> Tensor:
         return torch.tensor([list(token_ids)], device=self.model.device)
+
+
+@dataclass(frozen=True)
+class _Keep:
+    """A tap that copies what each layer's q, k and v are projected from, and returns what it got."""
+
+    rows: np.ndarray  # [n_layers, rows, d_model]
+    start: int
+
+    def __call__(self, name: str, tensor: Tensor) -> Tensor:
+        if name.endswith("attn_norm"):
+            layer = int(name.split(".")[1])
+            self.rows[layer, self.start : self.start + tensor.shape[1]] = tensor[0].numpy(force=True)
+        return tensor
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view

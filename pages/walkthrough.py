@@ -2,45 +2,77 @@
 
 import streamlit as st
 
-from explainer import ui
-from explainer.components.walkthrough import walkthrough
-from explainer.scenes.walkthrough import scene
-from explainer.story.walkthrough import prompt_notes
+from explainer.kit import cache, scene, session
+from explainer.kit.controls import follow, more_controls, picked
+from explainer.kit.words import plain, say
+from explainer.walkthrough.choice import LENGTHS, WalkthroughChoice, history_of
+from explainer.walkthrough.scene import scene as drawn
+from explainer.walkthrough.words import WORDS
 
-# Steps recorded ahead of the learner, so that stepping never waits; the last serves only the one before it.
-# Each is proved by a naive pass, which takes its time on a long text.
-AHEAD, AHEAD_OF_A_LONG_TEXT, LONG = 14, 6, 128
-KEY = "walkthrough"
+NAME = "walkthrough"
 
-choice, card = ui.choice(), ui.card()
-prompt, history = ui.prompt_ids(), ui.history_of(choice)
-walk_id = f"{card.name} {hash(prompt)} {history} {choice.temperature} {choice.seed}"
+common, own, card = session.common(), session.own(WalkthroughChoice), session.card()
+prompt, tokenizer, positions = session.prompt_ids(), cache.tokenizer(card.name), card.config.max_seq_len
+history = history_of(own, len(prompt))
 
-for note in prompt_notes(card.config, prompt_tokens=len(prompt), history=history):
-    st.info(note, icon=":material/info:")
+follow("w_history", history)
+with more_controls():
+    st.select_slider(
+        "Tokens in the cache",
+        sorted({*(n for n in LENGTHS if n < positions), history}),
+        key="w_history",
+        width=170,
+        on_change=lambda: session.choose(history=picked("w_history", history), token=-1),
+        help="How much history stands in the cache when the walkthrough starts. A longer prompt is cut, "
+        "a shorter one is continued by the model.",
+    )
+if len(prompt) == 1:
+    st.info(WORDS["prompt"]["empty"], icon=":material/info:")
+elif len(prompt) > positions:
+    told = {"tokens": f"{len(prompt):,}", "positions": str(positions), "kept": str(history_of(WalkthroughChoice(), len(prompt)))}
+    st.info(say(WORDS["prompt"]["long"], **told, used=str(history + 1)), icon=":material/info:")
 
-opens_at = max(choice.token, history)
-reached = st.session_state.get(KEY, {}).get("at") or {}
-position = reached["position"] if reached.get("id") == walk_id else opens_at
-walk = ui.walk(position, AHEAD if position <= LONG else AHEAD_OF_A_LONG_TEXT)
+# What the learner sees, unless the scene has gone on by itself and asks for more.
+walk = cache.identity(card.name, prompt[: history + 1], history, common.temperature, common.seed)
+asked = scene.sent(NAME, "at") or {}
+opens_at = max(own.token, history)
+position = asked["position"] if asked.get("walk") == walk and asked.get("revision") == session.revision() else opens_at
 
-
-def pick_head() -> None:
-    ui.choose(**st.session_state[KEY]["view"])
-
-
-data = scene(
-    walk,
-    ui.tokenizer(card.name).token_text,
-    layer=choice.layer,
-    head=choice.head,
-    walk_id=walk_id,
+waiting = st.empty()
+key, recorded = cache.recording(
+    card.name,
+    # The prompt is cut where the walk begins: what stands behind it the model has written.
+    prompt[: history + 1],
     history=history,
-    prompt_length=min(len(prompt), history + 1),
+    position=position,
+    temperature=common.temperature,
+    seed=common.seed,
+    progress=lambda done, wanted: waiting.progress(
+        done / wanted, plain(say(WORDS["prompt"]["computing"], done=done + 1, wanted=wanted))
+    )
+    if position > cache.LONG
+    else None,
 )
-walkthrough(
-    data | {"at": {"position": opens_at, "stage": choice.stage}},
-    key=KEY,
+waiting.empty()
+layer, head = common.layer, common.head
+scene.mount(
+    NAME,
+    {
+        "walk": walk,
+        "revision": session.revision(),
+        "at": {"lap": opens_at, "stage": own.stage},
+        "history": history,
+        "prompt_length": min(len(prompt), history + 1),
+        "operands": [f"operands/weights/{card.name}/{layer}", f"operands/walk/{key}/{layer}/{recorded.rows}"],
+    }
+    | drawn(
+        recorded,
+        tokenizer.texts(recorded.token_ids),
+        tokenizer.token_text,
+        layer=layer,
+        head=head,
+        position=position,
+    ),
     on_at_change=lambda: None,
-    on_view_change=pick_head,
+    on_view_change=lambda: session.choose(**scene.sent(NAME, "view")),
 )

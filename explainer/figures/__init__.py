@@ -1,1 +1,0 @@
-"""Measurements and traces turned into plotly figures: pure functions."""

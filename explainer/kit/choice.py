@@ -1,0 +1,57 @@
+"""What every page shares of a learner's choice: the prompt, the model, the layer and head, the sampling."""
+
+from dataclasses import dataclass, replace
+
+from explainer.kit.address import real, text, whole
+from kvengine import ModelCard
+
+EXAMPLES = (
+    "Tom and Sara went to the park. Tom gave the ball to",
+    "Once upon a time, there was a dog named Max. One day,",
+    "The sun was hot. The bird wanted to drink some",
+    'Lily had a red ball. Tom had a blue kite. Lily said, "I like my red',
+    "Mia was sad because her toy was broken. Her mom said,",
+    "Once upon a time",
+)
+
+#: Longer prompts are refused by the widget; an address may hold no more either.
+LONGEST_PROMPT = 10_000
+
+
+@dataclass(frozen=True)
+class Common:
+    """The choice that goes along from page to page."""
+
+    prompt: str = text(
+        "prompt", EXAMPLES[0], LONGEST_PROMPT, "The prompt in the address was cut to {high} characters."
+    )
+    heads: int = whole("heads", 8, -(10**9), 10**9, "")
+    kv_heads: int = whole("kv", 8, -(10**9), 10**9, "")
+    layer: int = whole("layer", 3, 0, lambda c: c.n_layers - 1, "The layers are {low} to {high}", adapts=True)
+    head: int = whole("head", 0, 0, lambda c: c.n_heads - 1, "The heads are {low} to {high}", adapts=True)
+    temperature: float = real("temperature", 0.0, 0, 2, "The temperature is {low} to {high}")
+    seed: int = whole("seed", 0, 0, 9999, "The seed is {low} to {high}")
+
+
+def card_for(choice: Common, cards: tuple[ModelCard, ...]) -> ModelCard:
+    """The model with the chosen heads, or the one nearest to them."""
+
+    def distance(card: ModelCard) -> tuple[int, int]:
+        return abs(card.config.n_heads - choice.heads), abs(card.config.n_kv_heads - choice.kv_heads)
+
+    return min(cards, key=distance)
+
+
+def fit_model(choice: Common, cards: tuple[ModelCard, ...]) -> tuple[Common, list[str]]:
+    """The choice with the heads of a model at hand, and a sentence where others were asked for."""
+    config = card_for(choice, cards).config
+    if (choice.heads, choice.kv_heads) == (config.n_heads, config.n_kv_heads):
+        return choice, []
+    notes = []
+    # Only a pair that was asked for is missed: with one head, the KV heads follow.
+    if choice.kv_heads != Common.kv_heads or choice.heads not in {c.config.n_heads for c in cards}:
+        notes.append(
+            f"There is no model with {choice.heads} heads and {choice.kv_heads} KV heads; "
+            f"the nearest has {config.n_heads} and {config.n_kv_heads}."
+        )
+    return replace(choice, heads=config.n_heads, kv_heads=config.n_kv_heads), notes

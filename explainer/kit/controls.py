@@ -1,0 +1,108 @@
+"""The row of widgets above every page: prompt, heads, and what is chosen rarely."""
+
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from explainer.kit.cache import cards
+from explainer.kit.choice import EXAMPLES, LONGEST_PROMPT
+from explainer.kit.session import card, choose, choose_prompt, common, notes
+from explainer.kit.words import plain
+
+# Streamlit's wide layout leaves margins that the cells of a scene need on a projector. The bar at the side is
+# always there, or the page would jump when a stage is a little higher than the one before. After the first
+# step the controls fold away; a button in the scene brings them back.
+_PAGE_STYLE = """<style>
+.stAppHeader { min-height: 0; height: 2.75rem; }
+.stMain { scrollbar-gutter: stable; }
+.stMainBlockContainer { max-width: 2200px; padding: 2.9rem clamp(1rem, 1.8vw, 2.5rem) 1rem; }
+.stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
+body.kv-folded .stLayoutWrapper:has(> .st-key-controls) { display: none; }
+.st-key-controls [data-testid="InputInstructions"] { display: none; }
+@media print { .stAppHeader, .stLayoutWrapper:has(> .st-key-controls) { display: none !important; } }
+</style>"""
+
+
+def follow(key: str, value: Any) -> None:
+    """Let the widget `key` show `value`: it may have been chosen elsewhere, or come from the address."""
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+
+
+def picked(key: str, otherwise: Any) -> Any:
+    """The widget's value in its own callback. A run that another one has overtaken may have lost it."""
+    return st.session_state.get(key, otherwise)
+
+
+def more_controls() -> DeltaGenerator:
+    """The row, for what a page adds of its own."""
+    row: DeltaGenerator = st.session_state["controls_row"]
+    return row
+
+
+def controls() -> None:
+    """Draw the row; a page adds its own with `more_controls`."""
+    c, shown = common(), card().config
+    st.html(_PAGE_STYLE)
+    kv_options = sorted(
+        {k.config.n_kv_heads for k in cards() if k.config.n_heads == shown.n_heads}, reverse=True
+    )
+    for name in ("prompt", "heads", "kv_heads", "temperature", "seed"):
+        follow(f"w_{name}", getattr(c, name))
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls")
+    with row:
+        st.text_input(
+            "Prompt",
+            key="w_prompt",
+            max_chars=LONGEST_PROMPT,
+            on_change=lambda: choose_prompt(picked("w_prompt", c.prompt)),
+        )
+        st.menu_button(
+            "Examples",
+            EXAMPLES,
+            key="w_example",
+            on_click=lambda: choose_prompt(picked("w_example", c.prompt)),
+        )
+        st.select_slider(
+            "Heads",
+            sorted({k.config.n_heads for k in cards()}),
+            key="w_heads",
+            width=120,
+            on_change=lambda: choose(heads=(n := picked("w_heads", c.heads)), kv_heads=n),
+            help="Each stop is another model, trained with that many heads. All have the same size.",
+        )
+        manner = "greedy" if c.temperature == 0 else f"temperature {c.temperature:g}"
+        groups = f"{shown.n_kv_heads} KV head{'s' if shown.n_kv_heads > 1 else ''}"
+        with st.popover(f"{groups}, {manner}", icon=":material/tune:"):
+            st.segmented_control(
+                "KV heads",
+                kv_options,
+                key="w_kv_heads",
+                required=True,
+                on_change=lambda: choose(kv_heads=picked("w_kv_heads", c.kv_heads)),
+                help="Query heads in a group share one KV head: fewer KV heads, a smaller cache. "
+                "Each choice is another trained model.",
+            )
+            st.slider(
+                "Temperature",
+                0.0,
+                2.0,
+                step=0.1,
+                key="w_temperature",
+                on_change=lambda: choose(temperature=picked("w_temperature", c.temperature)),
+                help="0 takes the most probable token. Above 0 the token is drawn at random. For the same "
+                "tokens the cache is the same at every temperature.",
+            )
+            st.number_input(
+                "Seed",
+                0,
+                9999,
+                key="w_seed",
+                disabled=c.temperature == 0,
+                on_change=lambda: choose(seed=picked("w_seed", c.seed)),
+                help="The same seed draws the same tokens again.",
+            )
+    st.session_state["controls_row"] = row
+    if told := notes():
+        st.warning("  \n".join(plain(note) for note in told), icon=":material/info:")

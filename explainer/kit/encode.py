@@ -1,0 +1,48 @@
+"""Scenes on their way to the browser."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+#: Kinds of array that `web/arrays.js` can read.
+_KINDS = {"<f4", "|u1", "<u2"}
+
+
+def pack(scene: Mapping[str, Any]) -> bytes:
+    """A dict with arrays in it, at any depth, as one message: arrays travel as they are, to the last bit.
+
+    Four bytes with the length of the JSON (little-endian), the JSON, padded to a multiple of four, then the
+    arrays, each beginning at a multiple of four. In the JSON an array is {"$array": [kind, start, shape]}.
+    Floats become float32; bytes (uint8) and uint16 stay what they are.
+    """
+    parts: list[bytes] = []
+    size = 0
+
+    def place(value: object) -> dict[str, Any]:
+        nonlocal size
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"a scene cannot hold a {type(value).__name__}")
+        array = np.ascontiguousarray(value, dtype="<f4" if value.dtype.kind == "f" else None)
+        kind = array.dtype.str
+        if kind not in _KINDS:
+            raise TypeError(f"a scene cannot hold an array of {array.dtype}")
+        data = array.tobytes()
+        padded = data + bytes(-len(data) % 4)
+        placed = {"$array": [kind, size, list(array.shape)]}
+        parts.append(padded)
+        size += len(padded)
+        return placed
+
+    header = json.dumps(scene, default=place, ensure_ascii=False, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 4)
+    return b"".join([len(header).to_bytes(4, "little"), header, *parts])
+
+
+def token_label(text: str) -> str:
+    """A token as a label: its leading space dropped, white space and lost bytes made visible."""
+    if not text.strip(" "):
+        return text.replace(" ", "␣") or "∅"
+    visible = text.strip(" ").replace("\n", "⏎").replace("\t", "⇥")
+    return "".join(c if c.isprintable() else f"<0x{ord(c):02X}>" for c in visible)

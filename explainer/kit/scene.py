@@ -1,0 +1,31 @@
+"""How a scene gets onto a page: one component for all of them, which loads the scene's module by its name."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import streamlit as st
+
+from explainer.kit.encode import pack
+
+_ROOT = '<div class="scene-root" role="region" aria-busy="true"></div>'
+
+
+@cache
+def _component() -> Any:
+    # Files below the package's asset_dir, named in pyproject.toml.
+    return st.components.v2.component("explainer.scene", html=_ROOT, js="web/main.js", css="web/kit.css")
+
+
+def mount(name: str, scene: Mapping[str, Any], **on_change: Callable[[], None]) -> None:
+    """Draw `explainer/<name>/scene.js` with what `scene` holds: plain values, and arrays at any depth.
+
+    State that the scene sends to Python comes back as `st.session_state[name][...]`; each `on_<state>_change`
+    names one and is called when it changes.
+    """
+    _component()(data=pack({"scene": name, **scene}), key=name, **on_change)
+
+
+def sent(name: str, state: str) -> Any:
+    """What the scene has sent last under the name of a state, or None."""
+    return st.session_state.get(name, {}).get(state)

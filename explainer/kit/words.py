@@ -1,0 +1,68 @@
+"""A page's sentences, kept in one TOML file so that anyone can change them.
+
+A sentence has named values, `{tokens}`, filled in from the run; plurals and conditions are decided in Python,
+which gives the value its words. In the words of a scene `[text](#name)` is bound to what the picture calls
+`name`, and `[term](?name)` is explained on hover and focus from `terms.toml`. `web/words.js` renders those.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+_NAME = re.compile(r"\{(\w+)\}")
+_TERM = re.compile(r"\]\(\?(\w+)\)")
+
+#: Everything that Markdown could take for more than text.
+_MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+@cache
+def words_of(file: Path) -> dict[str, Any]:
+    """The tables of a TOML file of sentences."""
+    with file.open("rb") as opened:
+        return tomllib.load(opened)
+
+
+def say(template: str, **values: object) -> str:
+    """A sentence of ours, as Markdown, with its values filled in; a text value stays text.
+
+    Raises `KeyError` for a value that is missing.
+    """
+    shown = {name: plain(value) if isinstance(value, str) else value for name, value in values.items()}
+    return Formatter().vformat(template, (), shown)
+
+
+def plain(text: str) -> str:
+    """Any text as Markdown that shows just this text: no link, image, formula or heading comes of it."""
+    return _MARKUP.sub(r"\\\1", text.replace("\n", " "))
+
+
+def names(template: object) -> set[str]:
+    """The names of the values in a template, or in all templates of a table."""
+    if isinstance(template, str):
+        return set(_NAME.findall(template))
+    parts = template.values() if isinstance(template, Mapping) else template
+    return set().union(*(names(part) for part in parts)) if isinstance(parts, list | tuple) or parts else set()
+
+
+def terms_in(template: object) -> set[str]:
+    """The terms that a template, or all templates of a table, explain."""
+    if isinstance(template, str):
+        return set(_TERM.findall(template))
+    parts = list(template.values()) if isinstance(template, Mapping) else list(template)  # type: ignore[call-overload]
+    return set().union(*(terms_in(part) for part in parts))
+
+
+def terms(*used: object) -> dict[str, str]:
+    """What the terms in these templates mean, by name."""
+    all_terms: dict[str, str] = words_of(Path(__file__).with_name("terms.toml"))
+    return {name: all_terms[name] for template in used for name in sorted(terms_in(template))}
+
+
+def count(n: int, what: str, many: str = "") -> str:
+    """1 row, 2 rows, 1,024 rows."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {many or what + 's'}"

@@ -1,0 +1,127 @@
+"""What the server does around the pages: warm up, collect garbage now and then, and answer for operands.
+
+Operands are what a cell was computed from and is not drawn itself: weights, hidden rows, angles. A scene
+fetches them when somebody first asks how a cell came about, so that no page has to carry them.
+"""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from streamlit.runtime import Runtime
+from streamlit.testing.v1 import AppTest
+
+from explainer.kit.cache import WALKS, model
+from explainer.kit.encode import pack
+from explainer.walkthrough.scene import hidden_rows
+from kvengine import KVEngineError, Transformer
+
+#: Seconds between two collections. Streamlit's own, after every run, took half of a class's time
+#: (`runner.postScriptGC` in .streamlit/config.toml turns it off).
+COLLECT_EVERY = 5.0
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+# ---- warm-up and garbage ---------------------------------------------------------------------------------
+
+
+def warm_up(frame: Path) -> None:
+    """Run the first page once, as a visitor would: modules, the model and its walk are there from then on."""
+    # One token through a small model is too little work to share between cores.
+    torch.set_num_threads(1)
+    runtime = Runtime._instance
+    try:
+        AppTest.from_file(str(frame), default_timeout=60).run()
+    finally:
+        Runtime._instance = runtime  # AppTest puts one of its own in its place
+
+
+async def collect_now_and_then() -> None:
+    """Collect garbage every few seconds, however many runs there are in between."""
+    while True:
+        await asyncio.sleep(COLLECT_EVERY)
+        gc.collect()
+
+
+# ---- operands --------------------------------------------------------------------------------------------
+
+
+def routes() -> list[Route]:
+    return [
+        Route("/operands/weights/{name}/{layer:int}", _weights),
+        Route("/operands/walk/{key}/{layer:int}/{rows:int}", _walk),
+    ]
+
+
+def weights_of(model: Transformer, layer: int) -> dict[str, np.ndarray]:
+    """The weights of one layer as a cell's arithmetic names them: wq, wk, wv apart; a row for each output."""
+    config, w = model.config, model.weights.layers[layer]
+    width, kv_width = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
+    wq, wk, wv = w.wqkv.split([width, kv_width, kv_width])
+    tensors = {
+        "wq": wq,
+        "wk": wk,
+        "wv": wv,
+        "wo": w.wo,
+        "w_down": w.w_down,
+        "attn_norm": w.attn_norm,
+        "ffn_norm_weight": w.ffn_norm,
+        "final_norm": model.weights.norm,
+    }
+    return {name: tensor.float().numpy(force=True) for name, tensor in tensors.items()}
+
+
+async def _weights(request: Request) -> Response:
+    try:
+        found = await asyncio.to_thread(model, request.path_params["name"])
+    except KVEngineError as error:
+        return PlainTextResponse(str(error), 404)
+    layer = request.path_params["layer"]
+    if layer >= found.config.n_layers:
+        return PlainTextResponse(f"The layers are 0 to {found.config.n_layers - 1}.", 404)
+    return _arrays(weights_of(found, layer), seconds=3600)
+
+
+async def _walk(request: Request) -> Response:
+    walk = WALKS.peek(request.path_params["key"])
+    layer, rows = request.path_params["layer"], request.path_params["rows"]
+    if walk is None or layer >= walk.model.config.n_layers:
+        return PlainTextResponse("This walk is no longer kept; step on, and it is recorded again.", 404)
+    return _arrays(hidden_rows(walk.record(0), layer, rows), seconds=600)
+
+
+def _arrays(arrays: Mapping[str, np.ndarray], *, seconds: int) -> Response:
+    headers = {"Cache-Control": f"private, max-age={seconds}"}
+    return Response(pack(arrays), media_type="application/octet-stream", headers=headers)
+
+
+# ---- what is served --------------------------------------------------------------------------------------
+
+
+class Guard:
+    """Of the folder that holds the scenes only JavaScript and style sheets are served."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self.app = app
+
+    @classmethod
+    def middleware(cls) -> Middleware:
+        return Middleware(cls)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if "/bidi-components/explainer." in path and not path.endswith((".js", ".css")):
+            await PlainTextResponse("not found", 404)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)

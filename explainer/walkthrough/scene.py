@@ -1,0 +1,144 @@
+"""A recorded walk, seen through one head, as the data that the walkthrough's scene draws."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from explainer.kit.encode import token_label
+from explainer.walkthrough.words import (
+    WORDS,
+    Moment,
+    answers,
+    contribution,
+    explained,
+    meters,
+    shares_of,
+    stages,
+    values,
+    whole_step,
+)
+from kvengine import Recording, WalkStep
+from kvengine.graph import arithmetic
+
+#: Steps sent from before the one shown: Back is at once for so many tokens.
+BEHIND = 2
+
+#: How each cell came about, as data: it drives the arithmetic under the pointer.
+ARITHMETIC = arithmetic(
+    ("q", "k", "v", "scores", "weights", "z"),
+    {"norm": "h", "scores": "score", "weights": "weight", "z": "output"},
+)
+
+
+def scene(
+    recorded: Recording,
+    texts: Sequence[str],
+    text_of: Callable[[int], str],
+    *,
+    layer: int,
+    head: int,
+    position: int,
+) -> dict[str, Any]:
+    """Everything that the scene needs to step through the recorded tokens around `position` by itself.
+
+    `texts` are those of `recorded.token_ids`, `text_of` gives any token's. The last recorded step serves as the next token of the one
+    before, so it can be shown up to stage 4 only.
+    """
+    config = recorded.model.config
+    kv_head = head // config.group_size
+    labels = tuple(token_label(text) for text in texts)
+    first = max(recorded.first, position - BEHIND)
+    steps = recorded.steps[first - recorded.first :]
+    rows = recorded.rows
+    k, v = (part[layer, kv_head, :rows] for part in (recorded.k, recorded.v))
+    moments = [_moment(step, labels, v, layer, head, recorded) for step in steps]
+    filled = [values(moment) for moment in moments]
+    return {
+        "layer": layer,
+        "head": head,
+        "kv_head": kv_head,
+        "n_layers": config.n_layers,
+        "n_heads": config.n_heads,
+        "n_kv_heads": config.n_kv_heads,
+        "head_dim": config.head_dim,
+        "max_seq_len": config.max_seq_len,
+        "first": first,
+        "labels": labels,
+        "texts": ["" if position == 0 else text for position, text in enumerate(texts)],
+        "chances": {str(position): round(chance, 4) for position, chance in recorded.chances.items()},
+        "stages": stages(config),
+        "contribution": WORDS["contribution"],
+        "ending": WORDS["ending"],
+        "proof": WORDS["proof"],
+        "terms": explained(),
+        "arithmetic": ARITHMETIC,
+        "k": k,
+        "v": v,
+        "q": np.stack([step.q[layer, head] for step in steps]),
+        "output": np.stack([step.output[layer, head] for step in steps]),
+        "score": _padded([step.scores[layer, head] for step in steps], rows),
+        "weight": _padded([step.weights[layer, head] for step in steps], rows),
+        "looks": _looks(steps),
+        "names": list(filled[0]),
+        "steps": [
+            {
+                "values": list(said.values()),
+                "contribution": contribution(moment),
+                "best": moment.best,
+                "giver": moment.giver,
+                "meters": meters(config, moment.position),
+                "whole": whole_step(config, moment.position),
+                "answers": answers(moment),
+                "top": [[token_label(text_of(token)), round(chance, 4)] for token, chance in step.top],
+                "differences": dict(step.proof.differences),
+                "numbers": f"{step.proof.numbers:,}",
+                "same": step.proof.same_token,
+                "equal": step.proof.equal,
+            }
+            for step, moment, said in zip(steps, moments, filled, strict=True)
+        ],
+    }
+
+
+def hidden_rows(recorded: Recording, layer: int, rows: int) -> dict[str, np.ndarray]:
+    """What the keys and values of a layer were projected from, and the angles that turned them."""
+    model = recorded.model
+    return {
+        "h": recorded.attn_norm[layer, :rows],
+        "cos": model.cos[:rows].float().numpy(force=True),
+        "sin": model.sin[:rows].float().numpy(force=True),
+    }
+
+
+def _moment(
+    step: WalkStep, labels: tuple[str, ...], v: np.ndarray, layer: int, head: int, recorded: Recording
+) -> Moment:
+    weights = step.weights[layer, head]
+    return Moment(
+        config=recorded.model.config,
+        position=step.position,
+        labels=labels,
+        scores=step.scores[layer, head],
+        weights=weights,
+        shares=shares_of(weights, v[: step.position + 1]),
+        earlier_numbers=step.proof.earlier,
+        changed_numbers=step.proof.changed,
+    )
+
+
+def _padded(vectors: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """Vectors of growing length as one matrix, zeros behind each."""
+    matrix = np.zeros((len(vectors), width), dtype=np.float32)
+    for line, vector in zip(matrix, vectors, strict=True):
+        line[: len(vector)] = vector
+    return matrix
+
+
+def _looks(steps: Sequence[WalkStep]) -> dict[str, np.ndarray]:
+    """For every head of every step, the largest weight on an earlier token, in 255ths, and on which."""
+    earlier = [step.weights[:, :, : step.position] for step in steps]
+    return {
+        "weight": np.stack([np.rint(255 * w.max(axis=-1)).astype(np.uint8) for w in earlier]),
+        "at": np.stack([w.argmax(axis=-1).astype(np.uint16) for w in earlier]),
+    }

@@ -1,0 +1,80 @@
+// What is told beside the picture: the text so far above it, and the words of the stage.
+
+import { meter, proof } from "../web/counts.js";
+import { el, num, whole } from "../web/dom.js";
+import { formula, say } from "../web/words.js";
+
+const MOST_SHOWN = 90; // tokens: more are never in sight
+
+/** Write the line for a step, unless it stands there already. */
+export function showText(line, scene, step) {
+  if (line.shown === step) return;
+  line.shown = step;
+  const n = step.position;
+  const first = Math.max(1, n - MOST_SHOWN);
+  const parts = first > 1 ? [el("span.quiet", {}, "… ")] : [];
+  for (let i = first; i <= n; i++) {
+    const text = scene.texts[i].replaceAll("\n", "⏎ ");
+    if (i === n) parts.push(el("b.fresh-word", {}, text));
+    else if (i < scene.prompt_length) parts.push(text);
+    else {
+      const space = text.match(/^\s*/)[0];
+      parts.push(space, el("span.generated", {}, text.trimStart()), chance(scene.chances[i]));
+    }
+  }
+  if (n === 0) parts.push(el("b.fresh-word", {}, "(start)"));
+  const guesses = step.top.flatMap(([text, p], i) => [
+    el(i ? "span.guess" : "span.guess.best-guess", {}, text, el("small", {}, num(p, 2))),
+    " ",
+  ]);
+  const soFar = el("span.so-far", {}, el("span", {}, ...parts));
+  setTimeout(() => soFar.classList.toggle("cut", soFar.firstChild.offsetWidth > soFar.offsetWidth), 50);
+  const next = el("span.next", { title: "What the model would write next, with its probabilities" }, el("span.quiet", {}, "→ "), ...guesses);
+  line.replaceChildren(soFar, " ", next);
+}
+
+/** The probability that the model gave a token that it has written. */
+const chance = (p) =>
+  p === undefined ? "" : el("small.chance", { title: "the model's probability of this token" }, num(p, 2));
+
+/** The words of a stage, its formulas, and what it costs. An opened proof stays open. */
+export function tell(box, scene, step, { lap, stage }, map) {
+  const words = scene.stages[stage - 1];
+  const { values } = step;
+  const write = (tag, template) => (template ? el(tag, {}, ...say(template, values)) : null);
+  const fact = (key, name, template) =>
+    template ? el("p.fact", {}, el(`i.key.${key}`), el("b", {}, name), ...say(template, values)) : null;
+  const open = box.querySelector("details.proof")?.open ?? false;
+  const [cached, naive] = step.whole;
+  box.replaceChildren(
+    el(
+      "section.words",
+      {},
+      el(
+        "div.title",
+        {},
+        el("p.over", {}, `Stage ${stage} of ${scene.stages.length}`, el("span.quiet", {}, ` · token ${lap}`)),
+        el("h2", {}, words.title),
+      ),
+      write("p.focus", words.focus),
+      write("p.why", words.why),
+      write("p.without", words.without),
+    ),
+    el(
+      "section.work",
+      {},
+      formula(words.formulas, values),
+      write("p.quiet", words.shapes),
+      fact("fresh-key", "Computed: ", words.fresh),
+      fact("cached-key", "Read: ", words.read),
+    ),
+    el(
+      "section.count",
+      {},
+      map,
+      meter(words.meter, step.meters[stage - 1]),
+      proof(step, scene.proof, open),
+      el("p.quiet.whole-model", {}, `Whole model, token ${lap}: ${whole(cached)} multiplications with the cache, ${whole(naive)} without.`),
+    ),
+  );
+}

@@ -1,0 +1,231 @@
+"""The five stages of one generated token: their formulas, and what fills the sentences of words.toml."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from explainer.kit.formula import formula, fraction, history, op, root, row, rows, total, turned, var
+from explainer.kit.words import count, terms, words_of
+from kvengine.config import Config
+from kvengine.cost import pass_cost
+
+WORDS = words_of(Path(__file__).with_name("words.toml"))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One decode step seen through one head: what the sentences are filled in from.
+
+    `weights` and `scores` are [position + 1]; `shares` says how much of the output each row makes: its
+    weighted value along the output's direction, so that all together are 1.
+    """
+
+    config: Config
+    position: int
+    labels: tuple[str, ...]  # of the tokens so far, and of the one that the model wrote next
+    scores: np.ndarray
+    weights: np.ndarray
+    shares: np.ndarray
+    earlier_numbers: int  # stored numbers of the earlier rows, compared before and after the append
+    changed_numbers: int
+
+    @property
+    def best(self) -> int:
+        """The position with the largest weight."""
+        return int(self.weights.argmax())
+
+    @property
+    def giver(self) -> int:
+        """The position that makes the largest part of the output."""
+        return int(self.shares.argmax())
+
+
+def shares_of(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """How much of the output w·V each row makes, measured along the output: [rows], adding up to 1."""
+    parts = weights[:, None] * values
+    output = parts.sum(axis=0)
+    size = float(output @ output)
+    found: np.ndarray = parts @ output / size if size else np.zeros(len(weights))
+    return found
+
+
+def values(m: Moment) -> dict[str, str]:
+    """Every named value of the stages' sentences, as text."""
+    c, n, label = m.config, m.position, m.labels
+    best, giver, one = m.best, m.giver, n == 1
+    return {
+        "token": label[n],
+        "next_token": label[n + 1],
+        "n": f"{n:,}",
+        "rows": f"{n + 1:,}",
+        "d_model": str(c.d_model),
+        "head_dim": str(c.head_dim),
+        "layers": count(c.n_layers, "layer"),
+        "earlier_tokens": count(n, "token"),
+        "earlier_rows": count(n, "row"),
+        "earlier_keys": count(n, "key"),
+        "earlier_values": count(n, "value row"),
+        "are": "is" if one else "are",
+        "stay": "stays" if one else "stay",
+        "they_were": "it was" if one else "they were",
+        "their_rows": "its key and value are" if one else "their keys and values are",
+        "their_token": "its token" if one else "their tokens",
+        "changed_numbers": f"{m.changed_numbers:,}",
+        "earlier_numbers": f"{m.earlier_numbers:,}",
+        "best": label[best],
+        "best_score": f"{m.scores.max():.1f}".replace("-", "−"),
+        "best_weight": f"{m.weights[best]:.2f}",
+        "scores": count(n + 1, "score"),
+        "weights": count(n + 1, "weight"),
+        "mixed_rows": count(n + 1, "row") + " mixed here",
+        "read_rows": f"{n:,} {'was' if one else 'were'}",
+        "next_rows": count(n + 1, "row"),
+        "naive_tokens": f"{n + 2:,}",
+        "naive_rows": f"{(n + 2) * c.n_layers:,}",
+        "naive_old_rows": f"{(n + 1) * c.n_layers:,}",
+        "fresh_rows": f"{c.n_layers:,}",
+        "giver": label[giver],
+        "share": _percent(m.shares[giver]),
+        "best_share": _percent(m.shares[best]),
+        "last": f"{n - 1:,}",
+        "next": f"{n + 1:,}",
+    }
+
+
+def contribution(m: Moment) -> str:
+    """Which sentence tells whether the largest weight also makes the largest part: often it does not."""
+    if m.best == m.giver:
+        return "same" if m.shares[m.giver] >= 0.5 else "spread"
+    return "sink" if m.best == 0 else "other"
+
+
+def _percent(share: float) -> str:
+    if abs(share) < 0.0005:
+        return "next to nothing"
+    return f"{100 * share:.1f} %".replace("-", "−") if abs(share) < 0.1 else f"{100 * share:.0f} %"
+
+
+def answers(m: Moment) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """For the question before each stage, the options and which of them is right."""
+    n = m.position
+    heaviest: dict[str, int] = {}
+    for at in np.argsort(-m.weights, kind="stable"):
+        heaviest.setdefault(m.labels[at], int(at))
+    tokens = tuple(sorted(list(heaviest)[:4], key=heaviest.__getitem__))  # as they stand in the text
+    return (
+        _options("1", str(n), str(n + 1)),
+        _options("0", "1", str(n)),
+        _options(str(n + 1), str(n), "1"),
+        (tokens, tokens.index(m.labels[m.best])),
+        _options("1", str(n + 1), str(n + 2)),
+    )
+
+
+def _options(right: str, *others: str) -> tuple[tuple[str, ...], int]:
+    """In the order of their size, so that the place gives nothing away."""
+    options = sorted({right, *others}, key=int)
+    return tuple(options), options.index(right)
+
+
+def meters(config: Config, position: int) -> tuple[tuple[int, int], ...]:
+    """The work of each stage in one head, counted twice: with the cache, and in a pass without it."""
+    n, d, width = position, config.d_model, config.head_dim
+    projections, next_attention = 3 * d * width, 2 * (n + 2) * width
+    return (
+        (projections, (n + 1) * projections),
+        (2 * width, (n + 1) * 2 * width),
+        ((n + 1) * width, (n + 1) ** 2 * width),
+        ((n + 1) * width, (n + 1) ** 2 * width),
+        (projections + next_attention, (n + 2) * (projections + next_attention)),
+    )
+
+
+def whole_step(config: Config, position: int) -> tuple[int, int]:
+    """The multiplications of the whole model for the token at `position`, with the cache and without it."""
+    return (
+        pass_cost(config, q_len=1, start=position).multiplications,
+        pass_cost(config, q_len=position + 1).multiplications,
+    )
+
+
+def stages(config: Config) -> list[dict[str, Any]]:
+    """The five stages as templates: sentences and formulas."""
+    return [
+        {**told, "formulas": list(math)} for told, math in zip(WORDS["stage"], formulas(config), strict=True)
+    ]
+
+
+def explained() -> dict[str, str]:
+    """The terms that the stages explain."""
+    return terms(*WORDS["stage"], WORDS["contribution"]) | terms("(?start)[](?start)[](?byte)")
+
+
+def formulas(config: Config) -> tuple[tuple[str, ...], ...]:
+    """Each stage's formulas, with {n}, {last} and {next} for the positions."""
+    n, last, new = "{n}", "{last}", "{next}"
+    h = var("h", n, ref="h")
+    q, k, v = (var(name, n, "fresh", ref=name) for name in "qkv")
+    output = var("output", n, "fresh", ref="output")
+    return (
+        (
+            formula(q, op("="), turned(n, h, var("W", "Q"))),
+            formula(k, op("="), turned(n, h, var("W", "K"))),
+            formula(v, op("="), h, var("W", "V")),
+        ),
+        tuple(
+            formula(
+                history(name, last, big),
+                op("→"),
+                op("["),
+                rows(name, last, big),
+                op(","),
+                var(name, n, "fresh", ref=f"new{name}"),
+                op("]"),
+            )
+            for name, big in (("k", "K"), ("v", "V"))
+        ),
+        (
+            formula(
+                var("s", "i", "fresh", ref="score"),
+                op("="),
+                fraction(
+                    row(q, op("·"), var("k", "i", "cached", ref="K")), root(f"<mn>{config.head_dim}</mn>")
+                ),
+            ),
+            formula(var("i"), op("="), f"<mn>0</mn>{op('…')}<mn>{n}</mn>"),
+        ),
+        (
+            formula(
+                var("w", kind="fresh", ref="weight"),
+                op("="),
+                "<mtext>softmax</mtext>",
+                op("("),
+                var("s", kind="fresh", ref="score"),
+                op(")"),
+            ),
+            formula(
+                output,
+                op("="),
+                total("i"),
+                var("w", "i", "fresh", ref="weight"),
+                var("v", "i", "cached", ref="V"),
+            ),
+        ),
+        (
+            formula(
+                turned(new, var("h", new), var("W", "Q")), op("→"), var("q", new, "fresh", ref="q")
+            ),
+            formula(
+                var("q", new, "fresh", ref="q"),
+                op("·"),
+                history("k", n, "K"),
+                op("→"),
+                "<mtext>scores</mtext>",
+            ),
+            formula(
+                "<mtext>weights</mtext>", op("×"), history("v", n, "V"), op("→"), var("output", new, "fresh")
+            ),
+        ),
+    )

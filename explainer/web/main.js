@@ -1,0 +1,78 @@
+// The one component of the app: loads the scene that the data name, and hands it every new state.
+
+import { unpack } from "./arrays.js";
+import { readTheme } from "./cells.js";
+
+/**
+ * @typedef {Object} Scene what a scene's module makes on its root
+ * @property {(data: any, kit: {send: (state: string, value: any) => void, themed: boolean, fresh: boolean}) => void} update
+ *   `send` gives Python a state, `themed` says that the colours have changed, `fresh` that the data are new
+ * @property {() => void} destroy
+ */
+
+const mounts = new WeakMap();
+
+/** Streamlit calls this whenever the component's data or the theme change. */
+export default function (component) {
+  const host = component.parentElement;
+  if (!mounts.has(host)) mounts.set(host, open(host));
+  mounts.get(host).update(component);
+  return () => {
+    mounts.get(host)?.close();
+    mounts.delete(host);
+  };
+}
+
+function open(host) {
+  const root = host.querySelector(".scene-root");
+  root.replaceChildren(); // nothing of an earlier life
+  let scene = null;
+  let shown = null; // the bytes that the scene has
+  let data = null; // the same, decoded
+  let newest = null;
+  let closed = false;
+  let opening = null;
+
+  async function load(name) {
+    const at = (file) => new URL(`../${name}/${file}`, import.meta.url).href;
+    const style = document.createElement("link");
+    style.rel = "stylesheet";
+    style.href = at("scene.css");
+    const styled = new Promise((resolve) => (style.onload = style.onerror = resolve));
+    root.before(style);
+    const [module] = await Promise.all([import(at("scene.js")), styled]);
+    if (closed) return;
+    scene = module.default(root);
+    root.removeAttribute("aria-busy");
+    show();
+  }
+
+  function show() {
+    if (!scene || closed) return;
+    const themed = readTheme(root);
+    const fresh = newest.data !== shown;
+    if (fresh) {
+      shown = newest.data;
+      data = unpack(shown);
+    }
+    if (fresh || themed) scene.update(data, { send: newest.setStateValue, themed, fresh });
+  }
+
+  return {
+    update(component) {
+      newest = component;
+      opening ??= load(nameOf(component.data));
+      show();
+    },
+    close() {
+      closed = true;
+      scene?.destroy();
+    },
+  };
+}
+
+/** The scene's name, without decoding the rest: it is the first thing in the message. */
+function nameOf(bytes) {
+  const start = new TextDecoder().decode(bytes.subarray(4, 104));
+  return /"scene":"(\w+)"/.exec(start)[1];
+}

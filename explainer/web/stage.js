@@ -1,0 +1,75 @@
+// What a stepped scene stands in: the text so far, the rail, the picture with the words beside or below it.
+
+import { bind } from "./bind.js";
+import { el } from "./dom.js";
+import { createTip } from "./tip.js";
+
+const WIDE = 1180; // from here on the words stand beside the picture
+const PHONE = 600;
+
+/**
+ * @param {HTMLElement} root
+ * @param {{label: string, heading: string, rail: string, terms: () => Object<string, string>}} named
+ */
+export function createStage(root, { label, heading, rail: railLabel, terms }) {
+  root.setAttribute("aria-label", label);
+  const parts = {
+    root,
+    text: el("p.text"),
+    rail: el("nav.rail", { "aria-label": railLabel }),
+    picture: el("div.picture-area"),
+    asking: el("div.asking"),
+    told: el("div.told"),
+    live: el("div.live.sr", { role: "status", "aria-live": "polite" }),
+  };
+  const box = el("div.tip", { "aria-hidden": "true", hidden: true });
+  const prompt = el("button.unfold", { type: "button" }, "Change prompt or model");
+  prompt.onclick = () => document.body.classList.remove("kv-folded");
+  root.replaceChildren(
+    el("h1.sr", {}, heading),
+    el("div.text-line", {}, parts.text, prompt),
+    parts.rail,
+    el("div.area", {}, parts.picture, el("div.story", {}, parts.asking, parts.told)),
+    box,
+    parts.live,
+  );
+  const tip = createTip(box);
+  return { ...parts, tip, ...bind(root, { tip, terms }) };
+}
+
+/**
+ * Call `fit({width, height, wide, phone})` when the room for the scene changes: `height` is what is left of the
+ * window below the top of `area`. Gives the undoing.
+ */
+export function onRoom(root, area, fit) {
+  let last = "";
+  function measure() {
+    const scrolled = document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0;
+    const top = area.getBoundingClientRect().top + scrolled;
+    const room = {
+      width: root.clientWidth,
+      height: innerHeight - top,
+      wide: root.clientWidth >= WIDE,
+      phone: root.clientWidth < PHONE,
+    };
+    const now = `${room.width} ${Math.round(room.height)}`;
+    if (!room.width || now === last) return;
+    last = now;
+    root.classList.toggle("wide", room.wide);
+    root.classList.toggle("phone", room.phone);
+    fit(room);
+  }
+  const observer = new ResizeObserver(measure);
+  observer.observe(root);
+  // What stands above the scene can fold away, which moves it without changing its size.
+  const page = document.querySelector(".stMainBlockContainer");
+  if (page) observer.observe(page);
+  addEventListener("resize", measure);
+  return {
+    measure,
+    destroy() {
+      observer.disconnect();
+      removeEventListener("resize", measure);
+    },
+  };
+}

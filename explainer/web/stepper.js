@@ -1,0 +1,297 @@
+// One stepper for every scene: the rail, back and next, keys, play, questions before a stage, what is read aloud,
+// and the address. A scene says what its stages are and draws them; it never touches a key or the address.
+
+import { createAddress, inAddress } from "./address.js";
+import { calm, el } from "./dom.js";
+
+/**
+ * @typedef {{lap: number, stage: number}} Place a stage, counted from 1, of a lap: a token, or always 0
+ * @typedef {Object} Stage
+ * @property {string} name on the rail
+ * @property {string} [group] stages of one group stand in one row of the rail, under this name
+ * @property {string} [title] more of it, under the pointer
+ * @property {(place: Place) => void} show make the picture show this stage, from whatever it shows now
+ * @property {(place: Place) => void} [enter] move something: the learner has just stepped here
+ * @property {() => void} [leave] take away what `enter` left
+ *
+ * @typedef {Object} Stepped what the scene tells its stepper
+ * @property {Stage[]} stages
+ * @property {string} param the address parameter of the stage
+ * @property {string} [lapParam] that of the lap, where there are laps
+ * @property {string} [lapName] what a lap is called: "token"
+ * @property {(place: Place) => boolean} [exists] false beyond the ends
+ * @property {(place: Place) => boolean} [ready] false while its data are still to come
+ * @property {(place: Place) => void} [ask] have them sent; `arrived()` goes on when they are there
+ * @property {(place: Place) => void} [near] called after each step: more may be needed soon
+ * @property {(place: Place) => {text: string, options: string[], answer: number} | null} [question]
+ * @property {(place: Place) => string} said what a screen reader hears, and what there is to read
+ * @property {() => string} [ending] why there is no next one
+ */
+
+const SPEEDS = { "0.5×": 0.5, "1×": 1, "2×": 2 };
+const WORDS_A_MINUTE = 220;
+const LEAST_MS = 2500;
+
+/** How long a text takes to read, in ms. */
+export const pace = (text, speed = 1) =>
+  Math.max(LEAST_MS, (text.split(/\s+/).length * 60_000) / WORDS_A_MINUTE) / speed;
+
+/** The place after or before another; null beyond the ends. */
+export function neighbour(place, count, by, exists) {
+  const within = { lap: place.lap, stage: place.stage + by };
+  if (within.stage >= 1 && within.stage <= count) return exists(within) ? within : null;
+  const over = { lap: place.lap + by, stage: by > 0 ? 1 : count };
+  return exists(over) ? over : null;
+}
+
+// Whoever has the focus here means its own arrow keys.
+const BUSY =
+  "input, textarea, select, [role=slider], [role=radiogroup], [role=radio], [role=tablist], [contenteditable], [role=dialog], [role=listbox]";
+
+/**
+ * @param {{root: HTMLElement, rail: HTMLElement, asking: HTMLElement, live: HTMLElement}} parts of the page
+ * @param {Stepped} scene
+ */
+export function createStepper({ root, rail, asking, live }, scene) {
+  const { stages, exists = () => true, ready = () => true } = scene;
+  const count = stages.length;
+  const address = createAddress();
+  const flags = { ask: inAddress("ask") !== null, numbers: inAddress("numbers") !== null };
+  const answered = new Set();
+  let place = { lap: 0, stage: 1 };
+  let waiting = null; // a place asked for whose data are not there yet
+  let timer = null;
+  let speed = 1;
+  let verdict = "";
+  let started = false;
+
+  // ---- the rail --------------------------------------------------------------------------------------
+
+  const buttons = stages.map((stage, i) => {
+    const number = scene.lapParam ? el("b", {}, String(i + 1)) : null;
+    const button = el(
+      "button.stage",
+      { type: "button", "data-stage": i + 1, title: stage.title ?? stage.name },
+      number,
+      el("span", {}, stage.name),
+    );
+    button.onclick = byHand(() => go({ lap: place.lap, stage: i + 1 }));
+    return button;
+  });
+  const groups = new Map();
+  stages.forEach((stage, i) => {
+    const group = stage.group ?? "";
+    if (!groups.has(group)) groups.set(group, el("ol", { "aria-label": group || null }));
+    groups.get(group).append(el("li", {}, buttons[i]));
+  });
+  const control = (spec, label, title, text, click) => {
+    const button = el(`button.${spec}`, { type: "button", "aria-label": label, title }, text);
+    button.onclick = click;
+    return button;
+  };
+  const askButton = control("ask", "Ask me before each stage", "Ask me before each stage", "Ask me", () => {
+    flags.ask = !flags.ask;
+    showRail();
+    write();
+  });
+  const numbersButton = control("numbers", "All numbers", "Show all numbers (N)", "1.2", toggleNumbers);
+  const backButton = control("back", "Back", "Back (←)", "◀", byHand(back));
+  const playButton = control("play", "Play", "Play or pause (P)", "▶", () => play(timer === null));
+  const nextButton = control("next-step", null, "Next (→)", "", byHand(next));
+  const speedSelect = el(
+    "select.speed",
+    { "aria-label": "Speed" },
+    ...Object.keys(SPEEDS).map((name) => el("option", {}, name)),
+  );
+  speedSelect.value = "1×";
+  speedSelect.onchange = () => {
+    speed = SPEEDS[speedSelect.value];
+    if (timer !== null) play(true);
+  };
+  const ending = el("p.ending", { role: "status", hidden: true });
+  const moves = el(
+    "div.moves",
+    {},
+    scene.question ? askButton : null,
+    numbersButton,
+    backButton,
+    playButton,
+    speedSelect,
+    nextButton,
+  );
+  const rows = [...groups].map(([name, list]) => (name ? [el("span.group", {}, name), list] : [list]));
+  rows.at(-1).push(moves);
+  rail.replaceChildren(...rows.map((row) => el("div.rail-row", {}, ...row)), ending);
+
+  function showRail() {
+    buttons.forEach((button, i) => {
+      const stage = i + 1;
+      if (stage === place.stage) button.setAttribute("aria-current", "step");
+      else button.removeAttribute("aria-current");
+      button.disabled = !exists({ lap: place.lap, stage });
+    });
+    const after = neighbour(place, count, 1, exists);
+    backButton.disabled = !neighbour(place, count, -1, exists);
+    nextButton.disabled = !after;
+    nextButton.textContent = after && after.lap !== place.lap ? `Next ${scene.lapName} ▸` : "Next ▸";
+    ending.hidden = Boolean(after) || !scene.ending;
+    if (!ending.hidden) ending.textContent = scene.ending();
+    playButton.setAttribute("aria-pressed", String(timer !== null));
+    playButton.setAttribute("aria-label", timer === null ? "Play" : "Pause");
+    playButton.textContent = timer === null ? "▶" : "❚❚";
+    askButton.setAttribute("aria-pressed", String(flags.ask));
+    numbersButton.setAttribute("aria-pressed", String(flags.numbers));
+    root.classList.toggle("numbers", flags.numbers);
+  }
+
+  // ---- moving ----------------------------------------------------------------------------------------
+
+  /** Show a place. `stepped`: by the learner, so that the stage may move something. */
+  function show(to, { stepped }) {
+    const from = stages[place.stage - 1];
+    const stage = stages[to.stage - 1];
+    if (started) from.leave?.();
+    place = to;
+    started = true;
+    root.dataset.stage = String(to.stage);
+    stage.show(to);
+    asking.replaceChildren(...(verdict ? [el("p.verdict", {}, verdict)] : []));
+    delete root.dataset.asking;
+    showRail();
+    if (stepped) {
+      if (!calm()) stage.enter?.(to);
+      live.textContent = `${verdict} ${scene.said(to)}`.trim();
+    }
+    verdict = "";
+    write();
+    if (timer !== null) play(true); // the next one has its own length
+  }
+
+  function go(to) {
+    if (!exists(to)) return;
+    if (!ready(to)) {
+      waiting = to;
+      root.classList.add("waiting");
+      return scene.ask?.(to);
+    }
+    waiting = null;
+    const name = `${scene.name?.() ?? ""} ${to.lap} ${to.stage}`;
+    const question = flags.ask && to.stage !== place.stage && !answered.has(name) && scene.question?.(to);
+    if (question) {
+      answered.add(name); // asked once: going on without an answer shows the stage
+      return pose(question, to);
+    }
+    show(to, { stepped: true });
+    document.body.classList.add("kv-folded");
+    scene.near?.(to);
+  }
+
+  function next() {
+    const to = neighbour(place, count, 1, exists);
+    if (to) go(to);
+    else play(false);
+  }
+
+  function back() {
+    const to = neighbour(place, count, -1, exists);
+    if (to) go(to);
+  }
+
+  function play(on) {
+    clearTimeout(timer);
+    timer = on ? setTimeout(next, pace(scene.said(place), speed)) : null;
+    showRail();
+  }
+
+  function byHand(move) {
+    return () => {
+      if (timer !== null) play(false);
+      move();
+    };
+  }
+
+  function toggleNumbers() {
+    flags.numbers = !flags.numbers;
+    showRail();
+    write();
+  }
+
+  /** Ask before the stage is shown; the picture stays as it is until there is an answer, or the next move. */
+  function pose(question, to) {
+    play(false);
+    const options = question.options.map((option, i) => {
+      const button = el("button.option", { type: "button" }, option);
+      button.onclick = () => {
+        const right = i === question.answer;
+        verdict = right ? "✓ Right." : `✗ It is ${question.options[question.answer]}.`;
+        go(to);
+        nextButton.focus();
+      };
+      return button;
+    });
+    root.dataset.asking = "";
+    asking.replaceChildren(
+      el("p.over", {}, `Before stage ${to.stage} of ${count}`),
+      el("h2", {}, "What do you think?"),
+      el("p.focus", {}, question.text),
+      el("div.options", { role: "group", "aria-label": "Answers" }, ...options),
+    );
+    live.textContent = `${question.text} ${question.options.join(", ")}?`;
+  }
+
+  // ---- keys and address ------------------------------------------------------------------------------
+
+  const KEYS = {
+    ArrowRight: byHand(next),
+    ArrowLeft: byHand(back),
+    p: () => play(timer === null),
+    n: toggleNumbers,
+  };
+  const INSIDE = { PageDown: KEYS.ArrowRight, PageUp: KEYS.ArrowLeft };
+
+  function onKey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+    const target = event.composedPath()[0];
+    if (target.closest?.(BUSY)) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const move = KEYS[key] ?? (root.contains(target) ? INSIDE[key] : undefined);
+    if (!move) return;
+    event.preventDefault();
+    move();
+  }
+  document.addEventListener("keydown", onKey);
+
+  function write() {
+    address.write({
+      ...(scene.lapParam && { [scene.lapParam]: place.lap }),
+      [scene.param]: place.stage,
+      ask: flags.ask,
+      numbers: flags.numbers,
+    });
+  }
+
+  return {
+    get place() {
+      return place;
+    },
+    go,
+    /** Show the place anew, or another one, without motion: the data or the colours have changed. */
+    show: (to = place) => show(to, { stepped: false }),
+    /** New data are there: go on to where the learner was waiting to go. True when that was so. */
+    arrived() {
+      root.classList.remove("waiting");
+      if (!waiting || !ready(waiting)) return false;
+      go(waiting);
+      return true;
+    },
+    /** The address lost what the scene writes, since Python has written the rest. */
+    write,
+    stop: () => play(false),
+    destroy() {
+      clearTimeout(timer);
+      address.destroy();
+      document.removeEventListener("keydown", onKey);
+      document.body.classList.remove("kv-folded");
+    },
+  };
+}
