@@ -1,8 +1,9 @@
 """A small inference engine for Llama models whose every intermediate can be seen.
 
 Reading order: `model.py` (the forward pass), `cache.py` (what it keeps), `generate.py` (the loop around it),
-`trace.py` (how a pass is recorded), `walk.py` (each step proved), `cost.py` (what it multiplies and reads),
-`experiments.py` and `compare.py` (two passes compared, and the premise broken), `timing.py` (both measured).
+`trace.py` (how a pass is recorded), `graph.py` (its operations as data), `cost.py` (what it multiplies and
+reads), `walk.py` (each step proved), `experiments.py` and `compare.py` (two passes compared, and the premise
+broken), `timing.py` (both measured).
 """
 
 from kvengine.cache import KVCache

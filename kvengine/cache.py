@@ -46,7 +46,7 @@ class KVCache:
                 f"The cache has room for {self.max_seq_len} tokens, and {end} would have to be stored; "
                 "shorten the text or make a larger cache."
             )
-        # narrow and copy_ cost half of what the same with brackets does, and this runs in every layer.
+        # narrow and copy_ take less time than the same with brackets, and this runs in every layer.
         all_k, all_v = self._layers_k[layer].narrow(2, 0, end), self._layers_v[layer].narrow(2, 0, end)
         all_k.narrow(2, self.length, k.shape[2]).copy_(k)
         all_v.narrow(2, self.length, v.shape[2]).copy_(v)

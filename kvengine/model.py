@@ -53,7 +53,8 @@ class Transformer:
         self.weights = weights
         self.device, self.dtype = weights.embed.device, weights.embed.dtype
         self.sqrt_eps = torch.tensor(config.norm_eps**0.5, device=self.device, dtype=self.dtype)
-        # Angles in float32 whatever the model's precision is, as the reference implementation takes them.
+        # An angle for each position and pair, in float32 whatever the model's precision is, as the reference
+        # implementation takes them.
         pair = torch.arange(0, config.head_dim, 2, device=self.device).float() / config.head_dim
         angle = torch.outer(
             torch.arange(config.max_seq_len, device=self.device).float(), config.rope_theta**-pair
@@ -151,14 +152,17 @@ def _layer_tap(tap: Tap, layer: int) -> Tap:
 def _rms_norm(x: Tensor, weight: Tensor, sqrt_eps: Tensor) -> Tensor:
     """x / √(mean of x² + eps) · weight; the root is the hypotenuse of ‖x‖ / √d_model and √eps.
 
-    `F.rms_norm` gives the same, in twice the time on a CPU, where a step spends a sixth of its time on norms.
+    `F.rms_norm` gives the same but for rounding, and is somewhat slower on a CPU for rows as short as these.
     """
     rms = torch.hypot(torch.linalg.vector_norm(x, dim=-1, keepdim=True) * x.shape[-1] ** -0.5, sqrt_eps)
     return x / rms * weight
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (i, i + head_dim / 2) of a row by its position's angle (RoFormer, arXiv 2104.09864)."""
+    """Turn each pair (i, i + head_dim / 2) of a row by an angle of its own: position × the pair's frequency.
+
+    RoFormer, arXiv 2104.09864.
+    """
     swapped = x.roll(x.shape[-1] // 2, dims=-1)
     return torch.addcmul(x * cos, swapped, sin)  # `sin` carries the minus of the first half
 
