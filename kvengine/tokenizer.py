@@ -1,5 +1,6 @@
 """Text to token ids and back, by the `tokenizers` library."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import tokenizers
@@ -8,6 +9,7 @@ from kvengine.errors import CheckpointError, PromptError
 
 #: Starts every prompt; also the token with which the model ends a story.
 END_OF_TEXT = 0
+_MARKER = "<|endoftext|>"
 
 
 def _byte_alphabet() -> dict[str, int]:
@@ -38,10 +40,21 @@ class Tokenizer:
             raise CheckpointError(
                 f"{path.parent.name}/tokenizer.json cannot be read ({error}); copy it again."
             ) from None
-
-    @property
-    def vocab_size(self) -> int:
-        return int(self._bpe.get_vocab_size())
+        if not isinstance(self._bpe.decoder, tokenizers.decoders.ByteLevel):
+            raise CheckpointError(
+                f"{path.parent.name}/tokenizer.json does not decode by bytes, as this engine expects; "
+                "choose a model with a byte-level BPE."
+            )
+        if self._bpe.id_to_token(END_OF_TEXT) != _MARKER:
+            raise CheckpointError(
+                f"{path.parent.name}/tokenizer.json does not have {_MARKER} as token {END_OF_TEXT}, and this "
+                "engine starts every text with it; choose a model that has."
+            )
+        # The file may ask for a prompt to be cut, or filled up, to some length.
+        self._bpe.no_truncation()
+        self._bpe.no_padding()
+        #: One more than the largest id.
+        self.vocab_size = 1 + max(self._bpe.get_vocab().values())
 
     def encode(self, text: str) -> list[int]:
         """The ids of `text`, the start token first; a text that spells `<|endoftext|>` is taken as text.
@@ -50,9 +63,11 @@ class Tokenizer:
         """
         try:
             # Cut at the marker, so that typed text can never become the special token.
-            parts = text.split("<|endoftext|>")
+            parts = text.split(_MARKER)
             pieces = [parts[0], *(piece for part in parts[1:] for piece in ("<|endof", "text|>" + part))]
-            return [END_OF_TEXT] + [i for piece in pieces for i in self._bpe.encode(piece).ids]
+            return [END_OF_TEXT] + [
+                i for piece in pieces for i in self._bpe.encode(piece, add_special_tokens=False).ids
+            ]
         except (UnicodeError, TypeError):
             raise PromptError("The prompt is no valid Unicode text; paste it again as plain text.") from None
 
@@ -60,10 +75,20 @@ class Tokenizer:
         """The text of `ids`; the start token is dropped, and bytes that form no character become �."""
         return str(self._bpe.decode(ids, skip_special_tokens=True))
 
+    def texts(self, ids: Sequence[int]) -> list[str]:
+        """The tokens of a whole text, each as `token_text` gives it, but for (start) at its beginning."""
+        return [
+            "(start)" if position == 0 and token_id == END_OF_TEXT else self.token_text(token_id)
+            for position, token_id in enumerate(ids)
+        ]
+
     def token_text(self, token_id: int) -> str:
-        """One token as text, its leading space kept; the start token as (start), a lone byte as <0xF0>."""
+        """One token as text, its leading space kept; the end of a story as (end), a lone byte as <0xF0>.
+
+        The token that ends a story also starts every text: `texts` tells the two apart.
+        """
         if token_id == END_OF_TEXT:
-            return "(start)"
+            return "(end)"
         text = str(self._bpe.decode([token_id]))
         if "\ufffd" not in text:
             return text

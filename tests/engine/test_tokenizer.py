@@ -55,8 +55,15 @@ def test_every_token_has_a_text_to_show() -> None:
         text = TOKENIZER.token_text(token_id)
         assert text
         assert "\ufffd" not in text
-    assert TOKENIZER.token_text(END_OF_TEXT) == "(start)"
+    assert TOKENIZER.token_text(END_OF_TEXT) == "(end)"
     assert TOKENIZER.token_text(10**6) == ""
+
+
+def test_the_token_that_starts_a_text_ends_it_too_and_is_told_apart() -> None:
+    ids = [*TOKENIZER.encode("A dog."), END_OF_TEXT, *TOKENIZER.encode("A cat.")]
+    assert TOKENIZER.texts(ids) == ["(start)", "A", " dog", ".", "(end)", "(end)", "A", " cat", "."]
+    assert TOKENIZER.texts(ids[1:3]) == ["A", " dog"]
+    assert TOKENIZER.texts([]) == []
 
 
 @given(any_text)
