@@ -2,11 +2,58 @@
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as short  # a value of any size or depth, in a few words
 from typing import Any
 
 from kvengine.errors import CheckpointError
+
+#: Where a key may have one of these values only, or be null or absent: all that this engine computes.
+_COMPUTED: dict[str, tuple[object, ...]] = {
+    "model_type": ("llama",),
+    "tie_word_embeddings": (True,),
+    "hidden_act": ("silu",),
+    "attention_bias": (False,),
+    "mlp_bias": (False,),
+    "is_causal": (True,),
+    "is_encoder_decoder": (False,),
+    "add_cross_attention": (False,),
+    "partial_rotary_factor": (1,),
+    "rope_interleaved": (False,),
+    "pretraining_tp": (1,),
+    "quantization_config": (),
+    "sliding_window": (),
+    "per_layer_config": (),
+    "pruned_heads": ({},),
+}
+
+#: Of those, the ones that must be there: what their absence stands for is not computed.
+_REQUIRED = ("model_type", "tie_word_embeddings")
+
+#: Keys that transformers writes, now or in earlier versions, and that do not change what a pass computes.
+_WITHOUT_EFFECT = frozenset(
+    """architectures _name_or_path name_or_path _commit_hash transformers_version transformers.js_config
+    is_llama_config torch_dtype dtype use_bfloat16 torchscript tf_legacy_loss
+    _attn_implementation _attn_implementation_autoset chunk_size_feed_forward is_decoder tie_encoder_decoder
+    bos_token_id eos_token_id pad_token_id sep_token_id decoder_start_token_id tokenizer_class prefix
+    initializer_range attention_dropout use_cache output_attentions output_hidden_states output_scores
+    return_dict return_dict_in_generate id2label label2id num_labels problem_type finetuning_task
+    task_specific_params max_length min_length do_sample early_stopping num_beams num_beam_groups
+    num_return_sequences diversity_penalty temperature top_k top_p typical_p repetition_penalty
+    length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids suppress_tokens
+    begin_suppress_tokens forced_bos_token_id forced_eos_token_id remove_invalid_values
+    exponential_decay_length_penalty""".split()  # noqa: SIM905
+)
+
+#: A pass looks its rotations up in tables, made once for every position.
+_MOST_POSITIONS = 2**20
+
+_REMEDY = (
+    "choose an unquantized Llama model with tied embeddings, no biases, causal attention "
+    "and plain rotary positions."
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +77,7 @@ class Config:
     def __post_init__(self) -> None:
         for field in ("vocab_size", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ffn", "max_seq_len"):
             if getattr(self, field) < 1:
-                raise CheckpointError(f"{field} is {getattr(self, field)}; it must be at least 1.")
+                raise CheckpointError(f"{field} is {short(getattr(self, field))}; it must be at least 1.")
         if self.n_heads % self.n_kv_heads:
             raise CheckpointError(
                 f"{self.n_heads} query heads cannot share {self.n_kv_heads} KV heads evenly: "
@@ -60,56 +107,112 @@ class Config:
     def from_hf(cls, path: Path) -> "Config":
         """Read `config.json` at `path`.
 
-        Raises `CheckpointError` when it is missing, is not JSON, lacks a number, or describes a model
-        that this engine would silently compute wrongly (biases, scaled rotary positions, untied embeddings).
+        Raises `CheckpointError` when it is missing, is not JSON, lacks a number, or holds anything that this
+        engine does not compute, or does not know: what is not understood is never passed over.
         """
         file = f"{path.parent.name}/config.json"
-        try:
-            raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise CheckpointError(
-                f"{path.parent.name} has no config.json; copy the model's complete directory."
-            ) from None
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{file} cannot be read as JSON ({error}); copy it again.") from None
+        raw = read_json(path)
         if not isinstance(raw, dict):
             raise CheckpointError(f"{file} holds no JSON object; copy it again.")
-        # transformers 5 writes the rotary settings as a group, earlier versions one by one.
-        rope = raw.get("rope_parameters") or {"rope_theta": raw.get("rope_theta", 10_000.0)}
-        plain_rope = isinstance(rope, dict) and rope.get("rope_type", "default") == "default"
-        unsupported = {
-            "model_type": raw.get("model_type") != "llama",
-            "hidden_act": raw.get("hidden_act", "silu") != "silu",
-            "tie_word_embeddings": not raw.get("tie_word_embeddings", False),
-            "attention_bias": bool(raw.get("attention_bias")),
-            "mlp_bias": bool(raw.get("mlp_bias")),
-            "rope_scaling": bool(raw.get("rope_scaling")),
-            "rope_parameters": not plain_rope,
-        }
-        for key, wrong in unsupported.items():
-            if wrong:
-                raise CheckpointError(
-                    f"{file} has {key} = {raw.get(key)!r}, which this engine does not compute; "
-                    "choose a Llama model with tied embeddings, no biases and plain rotary positions."
-                )
-        try:
-            n_heads = int(raw["num_attention_heads"])
-            d_model = int(raw["hidden_size"])
-            return cls(
-                vocab_size=int(raw["vocab_size"]),
-                d_model=d_model,
-                n_layers=int(raw["num_hidden_layers"]),
-                n_heads=n_heads,
-                n_kv_heads=int(raw.get("num_key_value_heads", n_heads)),
-                head_dim=int(raw.get("head_dim") or d_model // max(n_heads, 1)),
-                d_ffn=int(raw["intermediate_size"]),
-                max_seq_len=int(raw["max_position_embeddings"]),
-                norm_eps=float(raw["rms_norm_eps"]),
-                rope_theta=float(rope["rope_theta"]),
+        # Each key is taken out as it is understood; null stands for an absent one.
+        left = {key: value for key, value in raw.items() if value is not None}
+        for key, values in _COMPUTED.items():
+            value = left.pop(key, None)
+            if value not in values and (value is not None or key in _REQUIRED):
+                raise CheckpointError(_not_computed(file, key, value))
+        rope_theta = _take_rope_theta(file, left)
+
+        def take(key: str, default: int | None = None) -> int:
+            value = left.pop(key, default)
+            if value is None:
+                raise CheckpointError(f"{file} lacks {key!r}; copy it again.")
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise CheckpointError(f"{file} has {key} = {short(value)}, not an integer; copy it again.")
+            return value
+
+        n_heads, d_model = take("num_attention_heads"), take("hidden_size")
+        if "head_dim" not in left and n_heads > 0 and d_model % n_heads:
+            raise CheckpointError(
+                f"{file} has no head_dim, and hidden_size = {short(d_model)} is no multiple of "
+                f"num_attention_heads = {short(n_heads)}; copy it again."
             )
-        except KeyError as error:
-            raise CheckpointError(f"{file} lacks {error.args[0]!r}; copy it again.") from None
-        except (TypeError, ValueError, OverflowError) as error:
-            raise CheckpointError(f"{file} holds a number that is none ({error}); copy it again.") from None
+        numbers: dict[str, Any] = {
+            "vocab_size": take("vocab_size"),
+            "d_model": d_model,
+            "n_layers": take("num_hidden_layers"),
+            "n_heads": n_heads,
+            "n_kv_heads": take("num_key_value_heads", n_heads),
+            "head_dim": take("head_dim", d_model // max(n_heads, 1)),
+            "d_ffn": take("intermediate_size"),
+            "max_seq_len": take("max_position_embeddings"),
+            "norm_eps": _number(file, "rms_norm_eps", left.pop("rms_norm_eps", None)),
+            "rope_theta": rope_theta,
+        }
+        for key, value in left.items():
+            if key not in _WITHOUT_EFFECT:
+                raise CheckpointError(
+                    f"{file} has {short(key)} = {short(value)}, which this engine does not know; "
+                    "remove it if it changes nothing that the model computes, or choose another model."
+                )
+        if numbers["max_seq_len"] > _MOST_POSITIONS:
+            raise CheckpointError(
+                f"{file} has max_position_embeddings = {short(numbers['max_seq_len'])}, more than the "
+                f"{_MOST_POSITIONS:,} that this engine takes; lower it to as many as you need."
+            )
+        try:
+            return cls(**numbers)
         except CheckpointError as error:
             raise CheckpointError(f"{file} contradicts itself: {error}") from None
+
+
+def read_json(path: Path) -> Any:
+    """What stands in a JSON file of a model's directory. Raises `CheckpointError` where it cannot be read."""
+    file = f"{path.parent.name}/{path.name}"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path.parent.name} has no {path.name}; copy the model's complete directory."
+        ) from None
+    except OSError as error:  # its own text would tell the whole path
+        raise CheckpointError(f"{file} cannot be read ({error.strerror}); copy it again.") from None
+    except RecursionError:
+        raise CheckpointError(f"{file} is nested too deeply to be read; copy it again.") from None
+    except ValueError as error:
+        raise CheckpointError(f"{file} cannot be read as JSON ({error}); copy it again.") from None
+
+
+def _not_computed(file: str, key: str, value: object) -> str:
+    return f"{file} has {key} = {short(value)}, which this engine does not compute; {_REMEDY}"
+
+
+def _number(file: str, key: str, value: object) -> float:
+    if value is None:
+        raise CheckpointError(f"{file} lacks {key!r}; copy it again.")
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
+        return float(value)
+    raise CheckpointError(f"{file} has {key} = {short(value)}, not a finite number; copy it again.")
+
+
+def _take_rope_theta(file: str, left: dict[str, Any]) -> float:
+    """The base of the rotary angles, which stands alone or, in newer files, in a group of rotary settings.
+
+    Takes what it has understood out of `left`.
+    """
+    plain = {"rope_type": "default", "type": "default", "partial_rotary_factor": 1}
+    found = [left.pop("rope_theta", None)]
+    for key in ("rope_scaling", "rope_parameters"):
+        group = left.pop(key, {})
+        if not isinstance(group, dict):
+            raise CheckpointError(_not_computed(file, key, group))
+        for name, value in group.items():
+            if name != "rope_theta" and value is not None and value != plain.get(name):
+                raise CheckpointError(_not_computed(file, key, group))
+        found.append(group.get("rope_theta"))
+    thetas = {_number(file, "rope_theta", theta) for theta in found if theta is not None}
+    if len(thetas) > 1:
+        raise CheckpointError(
+            f"{file} has rope_theta twice, as {' and as '.join(map(str, sorted(thetas)))}; "
+            "keep the one that the model was trained with."
+        )
+    return thetas.pop() if thetas else 10_000.0
