@@ -18,9 +18,9 @@ _PAGE_STYLE = """<style>
 .stMain { scrollbar-gutter: stable; }
 .stMainBlockContainer { max-width: 2200px; padding: 2.9rem clamp(1rem, 1.8vw, 2.5rem) 1rem; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
-body.kv-folded .stLayoutWrapper:has(> .st-key-controls) { display: none; }
+body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }
-@media print { .stAppHeader, .stLayoutWrapper:has(> .st-key-controls) { display: none !important; } }
+@media print { .stAppHeader, [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none !important; } }
 </style>"""
 
 

@@ -53,6 +53,11 @@ class Shelf(Generic[K, V]):
                 self._kept.move_to_end(key)
             return self._kept.get(key)
 
+    def clear(self) -> None:
+        """Keep nothing."""
+        with self._lock:
+            self._kept.clear()
+
     def _shrink(self) -> None:
         sizes = {key: value.nbytes for key, value in self._kept.items()}
         total = sum(sizes.values())

@@ -195,8 +195,8 @@ export function createRows(picture, fill) {
     const cell = matrix / head_dim;
     // Sixteen rows of history, the new one and the next, whole on the screen where that is possible: with
     // them the rows of q, of k and v, and of the output, the headings, and the story where it stands below.
-    const free = height - (wide ? 92 : 236) * zoom;
-    const row = Math.max(16, Math.min(46, Math.floor(free / 21) - 2));
+    const free = height - (wide ? 72 : 236) * zoom;
+    const row = Math.max(16, Math.min(46, Math.floor(free / 20.5) - 2));
     const rows = Math.max(17, Math.floor(free / (row + 2)) - 3);
     picture.classList.toggle("heat", cell < 21.5);
     const sizes = { name, score, weight, matrix, gap, row };

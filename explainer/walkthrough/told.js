@@ -67,13 +67,13 @@ export function tell(box, scene, step, { lap, stage }, map) {
       write("p.quiet", words.shapes),
       fact("fresh-key", "Computed: ", words.fresh),
       fact("cached-key", "Read: ", words.read),
+      proof(step, scene.proof, open),
     ),
     el(
       "section.count",
       {},
       map,
       meter(words.meter, step.meters[stage - 1]),
-      proof(step, scene.proof, open),
       el("p.quiet.whole-model", {}, `Whole model, token ${lap}: ${whole(cached)} multiplications with the cache, ${whole(naive)} without.`),
     ),
   );

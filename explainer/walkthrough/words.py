@@ -104,7 +104,7 @@ def contribution(m: Moment) -> str:
 def _percent(share: float) -> str:
     if abs(share) < 0.0005:
         return "next to nothing"
-    return f"{100 * share:.1f} %".replace("-", "−") if abs(share) < 0.1 else f"{100 * share:.0f} %"
+    return f"{share:.1%}".replace("-", "−") if abs(share) < 0.1 else f"{share:.0%}"
 
 
 def answers(m: Moment) -> tuple[tuple[tuple[str, ...], int], ...]:

@@ -24,14 +24,19 @@ const RECIPES = {
     const hidden = get(recipe.row, row);
     const [h, w] = recipe.symbols;
     const own = products(hidden, matrix.row(col));
-    const lines = [`${h} of token ${row} · column ${col} of ${w}, ${hidden.length} products:`, `${own.text} = ${num(own.sum, 3)}`];
+    const lines = [
+      `${h} of token ${row} · column ${col} of ${w}, ${hidden.length} products:`,
+      `${own.text} = ${num(own.sum, 3)}`,
+    ];
     if (recipe.rotate) {
       const half = matrix.rows / 2;
       const partner = (col + half) % matrix.rows;
       const other = products(hidden, matrix.row(partner)).sum;
       const cos = get("cos", row)[col];
       const sin = get("sin", row)[col];
-      lines.push(`turned with its pair, entry ${partner}, by the angle that position ${row} sets for this pair:`);
+      lines.push(
+        `turned with its pair, entry ${partner}, by the angle that position ${row} sets for this pair:`,
+      );
       lines.push(`${times(own.sum, cos)} + ${times(other, sin)} = ${num(own.sum * cos + other * sin, 3)}`);
     }
     return lines;
@@ -58,7 +63,9 @@ const RECIPES = {
   mix({ recipe, get, col, position }) {
     const weights = get(recipe.weights, position);
     const column = Float32Array.from(weights, (_, i) => get(recipe.rows, i)[col]);
-    const order = [...weights.keys()].sort((a, b) => Math.abs(weights[b] * column[b]) - Math.abs(weights[a] * column[a]));
+    const order = [...weights.keys()].sort(
+      (a, b) => Math.abs(weights[b] * column[b]) - Math.abs(weights[a] * column[a]),
+    );
     const shown = order.slice(0, 3).sort((a, b) => a - b);
     const rest = weights.length - shown.length;
     let sum = 0;
@@ -80,12 +87,18 @@ const RECIPES = {
   },
   add({ recipe, get, row, col }) {
     const [a, b] = [get(recipe.left, row)[col], get(recipe.right, row)[col]];
-    return [`${recipe.symbols.join(" + ")}, entry ${col} of both:`, `${num(a, 3)} + ${b < 0 ? `(${num(b, 3)})` : num(b, 3)} = ${num(a + b, 3)}`];
+    return [
+      `${recipe.symbols.join(" + ")}, entry ${col} of both:`,
+      `${num(a, 3)} + ${b < 0 ? `(${num(b, 3)})` : num(b, 3)} = ${num(a + b, 3)}`,
+    ];
   },
   gated({ recipe, get, row, col }) {
     const [gate, up] = [get(recipe.gate, row)[col], get(recipe.up, row)[col]];
     const silu = gate / (1 + Math.exp(-gate));
-    return [`SiLU(gate) · up, where SiLU(x) = x / (1 + e^−x):`, `SiLU(${num(gate, 3)}) · ${num(up, 3)} = ${times(silu, up)} = ${num(silu * up, 3)}`];
+    return [
+      `SiLU(gate) · up, where SiLU(x) = x / (1 + e^−x):`,
+      `SiLU(${num(gate, 3)}) · ${num(up, 3)} = ${times(silu, up)} = ${num(silu * up, 3)}`,
+    ];
   },
 };
 

@@ -18,7 +18,7 @@ export function matrix(data, shape) {
     data,
     shape,
     cols,
-    rows: cols ? data.length / cols : 0,
+    rows: shape.slice(0, -1).reduce((product, n) => product * n, 1),
     row: (i) => data.subarray(i * cols, (i + 1) * cols),
   };
 }

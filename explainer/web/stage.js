@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 import { createTip } from "./tip.js";
 
 const WIDE = 1180; // from here on the words stand beside the picture
+const NARROW = 860; // below it the moves stand under the stages
 const PHONE = 600;
 
 /**
@@ -56,6 +57,7 @@ export function onRoom(root, area, fit) {
     if (!room.width || now === last) return;
     last = now;
     root.classList.toggle("wide", room.wide);
+    root.classList.toggle("narrow", room.width < NARROW);
     root.classList.toggle("phone", room.phone);
     fit(room);
   }

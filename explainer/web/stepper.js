@@ -94,7 +94,7 @@ export function createStepper({ root, rail, asking, live }, scene) {
     showRail();
     write();
   });
-  const numbersButton = control("numbers", "All numbers", "Show all numbers (N)", "1.2", toggleNumbers);
+  const numbersButton = control("numbers", "All numbers", "Show all numbers (N)", "Numbers", toggleNumbers);
   const backButton = control("back", "Back", "Back (←)", "◀", byHand(back));
   const playButton = control("play", "Play", "Play or pause (P)", "▶", () => play(timer === null));
   const nextButton = control("next-step", null, "Next (→)", "", byHand(next));

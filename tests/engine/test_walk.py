@@ -1,10 +1,25 @@
 """A walk: recorded steps, each proved against a pass without the cache."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from kvengine import ContextLengthError, PromptError, Transformer, Walk, generate, load_model, sampler
+from kvengine import (
+    ContextLengthError,
+    KVCache,
+    PromptError,
+    Recording,
+    Transformer,
+    Walk,
+    generate,
+    load_model,
+    sampler,
+    trace,
+)
 from kvengine.walk import COMPARED
 
 PROMPT = [0, 420, 300, 77, 512, 9]
@@ -16,23 +31,21 @@ def model() -> Transformer:
 
 
 def test_steps_run_the_tokens_that_generation_gives(model: Transformer) -> None:
-    walk = Walk(model, PROMPT, history=len(PROMPT) - 1)
-    walk.extend(6)
+    walk = Walk(model, PROMPT, history=len(PROMPT) - 1).record(6)
     generated = [step.token_id for step in generate(model, PROMPT, max_new_tokens=6, use_cache=True)]
     assert [step.next_token for step in walk.steps] == generated
     assert [step.position for step in walk.steps] == list(range(5, 11))
 
 
 def test_a_short_prompt_is_continued_and_a_long_one_cut(model: Transformer) -> None:
-    assert Walk(model, PROMPT, history=3).token_ids == PROMPT[:4]
-    longer = Walk(model, PROMPT, history=9).token_ids
-    assert longer[: len(PROMPT)] == PROMPT
+    assert Walk(model, PROMPT, history=3).record(0).token_ids == tuple(PROMPT[:4])
+    longer = Walk(model, PROMPT, history=9).record(0).token_ids
+    assert longer[: len(PROMPT)] == tuple(PROMPT)
     assert len(longer) == 10
 
 
 def test_every_step_proves_equal_with_a_small_difference_in_each_quantity(model: Transformer) -> None:
-    walk = Walk(model, PROMPT, history=4)
-    walk.extend(5)
+    walk = Walk(model, PROMPT, history=4).record(5)
     for step in walk.steps:
         assert step.proof.equal
         assert step.proof.same_token
@@ -44,14 +57,30 @@ def test_every_step_proves_equal_with_a_small_difference_in_each_quantity(model:
 def test_the_proof_fails_when_the_cache_is_wrong(model: Transformer) -> None:
     walk = Walk(model, PROMPT, history=5)
     walk._cache.v[1, 0, 2, 3] += 0.5
-    walk.extend(1)
-    assert not walk.steps[0].proof.equal
-    assert walk.steps[0].proof.differences["V"] == pytest.approx(0.5, abs=1e-4)
+    (step,) = walk.record(1).steps
+    assert not step.proof.equal
+    assert step.proof.differences["V"] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_a_proof_notices_an_earlier_row_that_the_step_has_changed(
+    model: Transformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = KVCache.update
+
+    def clumsy(cache: KVCache, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        cache.k[layer, :, :, 1] += 1e-3
+        return update(cache, layer, k, v)
+
+    walk = Walk(model, PROMPT, history=5)
+    monkeypatch.setattr(KVCache, "update", clumsy)
+    (step,) = walk.record(1).steps
+    config = model.config
+    assert step.proof.changed == config.n_layers * config.n_kv_heads * config.head_dim
+    assert not step.proof.equal
 
 
 def test_rows_of_the_cache_are_those_of_the_naive_pass(model: Transformer) -> None:
-    walk = Walk(model, PROMPT, history=5)
-    walk.extend(3)
+    walk = Walk(model, PROMPT, history=5).record(3)
     seen: dict[str, torch.Tensor] = {}
 
     def note(name: str, tensor: torch.Tensor) -> torch.Tensor:
@@ -68,16 +97,13 @@ def test_rows_of_the_cache_are_those_of_the_naive_pass(model: Transformer) -> No
 
 def test_a_later_part_of_a_walk_goes_on_as_the_walk_does(model: Transformer) -> None:
     for draw in (sampler(0.0), sampler(1.0, seed=3)):
-        whole = Walk(model, PROMPT, history=5, sampler=draw)
-        whole.extend(12)
-        part = Walk(model, PROMPT, history=11, sampler=draw)
-        part.extend(6)
+        whole = Walk(model, PROMPT, history=5, sampler=draw).record(12)
+        part = Walk(model, PROMPT, history=11, sampler=draw).record(6)
         assert part.token_ids == whole.token_ids
 
 
 def test_every_token_that_the_model_wrote_has_its_probability(model: Transformer) -> None:
-    walk = Walk(model, PROMPT, history=8)
-    walk.extend(3)
+    walk = Walk(model, PROMPT, history=8).record(3)
     assert set(walk.chances) == set(range(len(PROMPT), len(walk.token_ids)))
     probabilities = model(torch.tensor([walk.token_ids]))[0].softmax(dim=-1)
     for position, chance in walk.chances.items():
@@ -87,8 +113,7 @@ def test_every_token_that_the_model_wrote_has_its_probability(model: Transformer
 
 def test_the_walk_stops_at_the_models_last_position(model: Transformer) -> None:
     last = model.config.max_seq_len - 1
-    walk = Walk(model, PROMPT, history=last - 1)
-    walk.extend(9)
+    walk = Walk(model, PROMPT, history=last - 1).record(9)
     assert [step.position for step in walk.steps] == [last - 1, last]
     with pytest.raises(ContextLengthError, match="choose 1 to 511"):
         Walk(model, PROMPT, history=last + 1)
@@ -96,3 +121,56 @@ def test_the_walk_stops_at_the_models_last_position(model: Transformer) -> None:
         Walk(model, PROMPT, history=0)
     with pytest.raises(PromptError):
         Walk(model, [], history=1)
+
+
+def test_a_walk_that_may_have_few_steps_keeps_little(model: Transformer) -> None:
+    walk = Walk(model, PROMPT, history=5, most_steps=4)
+    small = walk.nbytes
+    assert [step.position for step in walk.record(99).steps] == [5, 6, 7, 8]
+    assert small < walk.nbytes < 400_000 < Walk(model, PROMPT, history=5).nbytes
+
+
+def test_what_a_step_keeps_is_what_its_pass_computed(model: Transformer) -> None:
+    walk = Walk(model, PROMPT, history=5).record(2)
+    cache = KVCache(model.config)
+    model(torch.tensor([walk.token_ids[:5]]), cache)
+    for step in walk.steps:
+        passed = trace(model, torch.tensor([[step.token_id]]), cache)
+        for layer in range(model.config.n_layers):
+            name = f"layers.{layer}.attn."
+            for kept, tensor in ((step.q, "q_rot"), (step.scores, "scores"), (step.weights, "weights")):
+                np.testing.assert_allclose(kept[layer], passed[name + tensor][0, :, 0], atol=1e-5)
+            np.testing.assert_allclose(step.output[layer], passed[name + "z"][0, :, 0], atol=1e-5)
+        logits = torch.from_numpy(passed["logits"][0, -1])
+        assert step.top[0][0] == int(logits.argmax()) == step.next_token
+        assert [p for _, p in step.top] == sorted((p for _, p in step.top), reverse=True)
+
+
+def test_a_snapshot_stays_as_it_is_while_others_go_on(model: Transformer) -> None:
+    """Readers in several threads, each with its own snapshot, while the walk grows under them."""
+    walk = Walk(model, PROMPT, history=5, most_steps=40)
+    together = threading.Barrier(4)
+
+    def read(reader: int) -> None:
+        together.wait(60)
+        for wanted in range(1 + reader, 24, 2):
+            taken = walk.record(wanted)
+            check(taken)
+            k = taken.k.copy()
+            walk.record(wanted + 1)
+            check(taken)
+            np.testing.assert_array_equal(taken.k, k)
+
+    def check(taken: Recording) -> None:
+        assert len(taken.token_ids) == taken.rows + 1
+        assert taken.k.shape[2] == taken.v.shape[2] == taken.attn_norm.shape[1] == taken.rows
+        for step in taken.steps:
+            assert taken.token_ids[step.position] == step.token_id
+            assert taken.token_ids[step.position + 1] == step.next_token
+            assert step.weights.shape[-1] == step.position + 1
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(read, reader) for reader in range(4)]:
+            done.result()
+    with pytest.raises(ValueError, match="read-only"):
+        walk.record(0).k[0, 0, 0, 0] = 1
