@@ -1,7 +1,7 @@
-"""Measured time of generation, with the cache and without: two real code paths read off one clock.
+"""Measured time of one step, with the cache and without: two real code paths read off one clock.
 
-Everything here runs the model untapped, as generation does, and counts the choice of the token as part of a
-step. The clock is an argument, so that tests can bring their own.
+Everything here and in `race.py` runs the model untapped, as generation does, and counts the choice of the
+token as part of a step. The clock is an argument, so that tests can bring their own.
 """
 
 import time
@@ -67,37 +67,6 @@ class CatCache(KVCache):
     @property
     def allocated_bytes(self) -> int:
         return self.used_bytes
-
-
-@dataclass(frozen=True)
-class TimedStep:
-    """One generated token of one path, the position it takes, and the time its pass took."""
-
-    path: str
-    position: int
-    token_id: int
-    seconds: float
-
-
-def race(
-    model: Transformer, prompt_ids: Sequence[int], *, max_new_tokens: int, clock: Clock = time.perf_counter
-) -> Iterator[TimedStep]:
-    """Generate the same text twice, cached and naive in turn, one token each, and time every step.
-
-    They alternate on the caller's thread, so neither runs while the other's clock does. The first step of
-    each is its prefill. A warm-up that is not timed comes first. Stop by no longer asking for steps.
-    """
-    _warm_up(model, prompt_ids)
-    runs = {
-        path: generate(model, prompt_ids, max_new_tokens=max_new_tokens, use_cache=path == CACHED)
-        for path in (CACHED, NAIVE)
-    }
-    for _ in range(max_new_tokens):
-        for path, run in runs.items():
-            began = clock()
-            step = next(run)
-            synchronize(model.device)
-            yield TimedStep(path, step.position, step.token_id, clock() - began)
 
 
 @dataclass(frozen=True)
