@@ -5,6 +5,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ def devices() -> tuple[str, ...]:
     return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 
 
+@cache
 def dtypes(device: str) -> tuple[str, ...]:
     """The precisions in which `device` multiplies matrices."""
     return tuple(name for name, dtype in DTYPES.items() if _multiplies(device, dtype))
@@ -42,14 +44,18 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def hardware(device: str) -> Hardware:
+def hardware(device: str, threads: int) -> Hardware:
+    """This machine, for a measurement on `device` that uses that many threads of the CPU."""
     name = torch.cuda.get_device_name() if device == "cuda" else _processor()
-    return Hardware(name, device, cores(), torch.get_num_threads(), str(torch.__version__))
+    return Hardware(name, device, cores(), threads, str(torch.__version__))
 
 
 @contextmanager
 def threads(n: int) -> Iterator[None]:
-    """Let torch spread each operation over `n` threads of the CPU, for as long as the block lasts."""
+    """Let torch spread each operation over `n` threads of the CPU, for as long as the block lasts.
+
+    The number is the whole process's: only a process that does nothing but measure may change it.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:
@@ -92,6 +98,7 @@ def _multiplies(device: str, dtype: torch.dtype) -> bool:
         return False
 
 
+@cache
 def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():

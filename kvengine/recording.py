@@ -15,7 +15,6 @@ The JSON is one object:
 import csv
 import io
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -29,6 +28,9 @@ from kvengine.timing import CACHED, CAT, MAX_LENGTH, NAIVE, PREFILL, Point, Row
 FORMAT, VERSION = "kv-cache-timing", 1
 MOST_POINTS = 200
 MOST_BYTES = 200_000
+
+#: Times outside of these are no measured step: a picosecond, an hour.
+SHORTEST_MS, LONGEST_MS = 1e-9, 3_600_000
 
 
 class RecordingError(KVEngineError):
@@ -88,7 +90,7 @@ def from_json(data: bytes) -> Recording:
         raise RecordingError(f'The file is no recorded run: its "format" is not "{FORMAT}".')
     if raw.get("version") != VERSION:
         raise RecordingError(
-            f"The file has version {raw.get('version')!r}; this page reads version {VERSION}."
+            f"The file has version {_shown(raw.get('version'))}; this page reads version {VERSION}."
         )
     measured, points = raw.get("measured"), raw.get("points")
     if not isinstance(measured, dict) or not isinstance(points, list) or not 0 < len(points) <= MOST_POINTS:
@@ -103,7 +105,10 @@ def from_json(data: bytes) -> Recording:
     provenance = Provenance(
         _text(measured, "when"), _text(measured, "model"), _text(measured, "dtype"), hardware
     )
-    return Recording(provenance, tuple(_point(p) for p in points))
+    read = tuple(_point(p) for p in points)
+    if len({(p.path, p.length) for p in read}) < len(read):
+        raise RecordingError("The file has two points for one path and length; keep one of them.")
+    return Recording(provenance, read)
 
 
 def table(config: Config, rows: Sequence[Row], bytes_per_float: int) -> list[dict[str, str | int | float]]:
@@ -156,12 +161,28 @@ def _text(raw: dict[str, Any], key: str) -> str:
 def _whole(raw: dict[str, Any], key: str, most: int) -> int:
     value = raw.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise RecordingError(f'"{key}" must be a whole number from 1 to {most:,}; the file has {value!r}.')
+        raise RecordingError(
+            f'"{key}" must be a whole number from 1 to {most:,}; the file has {_shown(value)}.'
+        )
     return value
 
 
 def _milliseconds(raw: dict[str, Any], key: str) -> float:
     value = raw.get(key)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise RecordingError(f'"{key}" must be milliseconds above 0; the file has {value!r}.')
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not SHORTEST_MS <= value <= LONGEST_MS  # compares whole numbers of any size, and refuses NaN
+    ):
+        raise RecordingError(
+            f'"{key}" must be milliseconds above 0, at most {LONGEST_MS:,}; the file has {_shown(value)}.'
+        )
     return float(value)
+
+
+def _shown(value: object) -> str:
+    """What a file has where something else belongs, in a word or a few."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"

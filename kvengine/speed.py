@@ -2,20 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 
 from kvengine.config import Config
-from kvengine.cost import Cost, cache_bytes, naive_projections, pass_cost, weight_floats
+from kvengine.cost import (
+    Cost,
+    cache_bytes,
+    masked_multiplications,
+    naive_projections,
+    pass_cost,
+    weight_floats,
+)
 from kvengine.timing import CACHED, NAIVE, PREFILL, Point, Row
 
 
+@lru_cache(maxsize=8192)
 def step_cost(config: Config, path: str, length: int) -> Cost:
     """Multiplications of the step that runs the `length`-th token; a prefill's are those of a naive step."""
     if path in (NAIVE, PREFILL):
         return pass_cost(config, q_len=length)
     return pass_cost(config, q_len=1, start=length - 1)
+
+
+def step_masked(config: Config, path: str, length: int) -> int:
+    """How many of a step's multiplications make scores, and weighted values, that the mask then hides."""
+    return masked_multiplications(config, q_len=length) if path in (NAIVE, PREFILL) else 0
 
 
 def step_projections(path: str, length: int) -> int:
@@ -63,29 +77,34 @@ def verdict(row: Row) -> str:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """seconds = fixed + multiplications × per_multiplication + bytes of K and V × per_byte, none negative.
+class Estimate:
+    """A fitted number and its standard error, both 0 where the term does not show in the times at all."""
 
-    The weights are read by every pass alike, whatever its length, so that time is part of `fixed`.
+    value: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """seconds = fixed + multiplications × per_multiplication + tokens in the text × per_token.
+
+    No term is negative. The weights are read by every pass alike, whatever its length, so that time is part
+    of `fixed`. What grows with the text and is no multiplication (the cache that is read, the loops over it)
+    is in `per_token`. The errors take the misses for noise of the same relative size everywhere.
     """
 
-    fixed: float
-    per_multiplication: float
-    per_byte: float
+    fixed: Estimate
+    per_multiplication: Estimate
+    per_token: Estimate
     residuals: dict[tuple[str, int], float]  # (path, length) -> (fitted - measured) / measured
 
-    def parts(
-        self, config: Config, path: str, length: int, bytes_per_float: int
-    ) -> tuple[float, float, float]:
-        """The three terms of one step, in seconds: fixed, multiplying, reading K and V."""
-        work, read = (
-            step_cost(config, path, length).multiplications,
-            kv_bytes(config, length, bytes_per_float),
-        )
-        return self.fixed, work * self.per_multiplication, read * self.per_byte
+    def parts(self, config: Config, path: str, length: int) -> tuple[float, float, float]:
+        """The three terms of one step, in seconds: fixed, multiplying, growing with the history."""
+        _, work, tokens = _terms(config, path, length)
+        return self.fixed.value, work * self.per_multiplication.value, tokens * self.per_token.value
 
 
-def fit(config: Config, rows: Sequence[Row], bytes_per_float: int) -> Fit | None:
+def fit(config: Config, rows: Sequence[Row]) -> Fit | None:
     """Non-negative least squares over the medians of both paths together; None for fewer than three lengths.
 
     Every point counts by its relative error, or the long naive steps would outvote all others. With three
@@ -96,30 +115,25 @@ def fit(config: Config, rows: Sequence[Row], bytes_per_float: int) -> Fit | None
         return None
     points = [point for path in (CACHED, NAIVE) for point in points_of(rows, path)]
     measured = np.array([point.median for point in points])
-    terms = np.array(
-        [
-            [
-                1.0,
-                step_cost(config, p.path, p.length).multiplications,
-                kv_bytes(config, p.length, bytes_per_float),
-            ]
-            for p in points
-        ]
-    )
-    relative = terms / measured[:, None]
+    relative = np.array([_terms(config, p.path, p.length) for p in points]) / measured[:, None]
     scale = relative.max(axis=0)  # the columns differ by nine orders of magnitude
-    best, least = np.zeros(3), np.inf
+    found, errors, least = np.zeros(3), np.zeros(3), np.inf
     for size in (1, 2, 3):
         for subset in combinations(range(3), size):
             chosen = list(subset)
-            solution = np.linalg.lstsq(relative[:, chosen] / scale[chosen], np.ones(len(points)), rcond=None)[
-                0
-            ]
-            coefficients = np.zeros(3)
-            coefficients[chosen] = solution / scale[chosen]
-            error = float(((relative @ coefficients - 1) ** 2).sum())
-            if (solution >= 0).all() and error < least:
-                best, least = coefficients, error
-    fitted = relative @ best - 1
-    residuals = {(p.path, p.length): float(r) for p, r in zip(points, fitted, strict=True)}
-    return Fit(float(best[0]), float(best[1]), float(best[2]), residuals)
+            columns = relative[:, chosen] / scale[chosen]
+            solution = np.linalg.lstsq(columns, np.ones(len(points)), rcond=None)[0]
+            missed = float(((columns @ solution - 1) ** 2).sum())
+            if (solution >= 0).all() and missed < least:
+                variance = missed / (len(points) - size) * np.linalg.pinv(columns.T @ columns).diagonal()
+                found, errors, least = np.zeros(3), np.zeros(3), missed
+                found[chosen] = solution / scale[chosen]
+                errors[chosen] = np.sqrt(variance) / scale[chosen]
+    misses = relative @ found - 1
+    residuals = {(p.path, p.length): float(miss) for p, miss in zip(points, misses, strict=True)}
+    terms = [Estimate(float(value), float(error)) for value, error in zip(found, errors, strict=True)]
+    return Fit(terms[0], terms[1], terms[2], residuals)
+
+
+def _terms(config: Config, path: str, length: int) -> tuple[float, float, float]:
+    return 1.0, float(step_cost(config, path, length).multiplications), float(length)

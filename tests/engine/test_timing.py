@@ -1,14 +1,16 @@
 """Timing with a clock of our own: what is measured, in which order, and what is made of it."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
 
+import numpy as np
 import pytest
 import torch
 
-from kvengine import KVCache, PromptError, Transformer, generate, load_model
+from kvengine import KVCache, PromptError, Transformer, load_model
 from kvengine.hardware import cores, devices, dtypes, hardware, place, threads
 from kvengine.recording import Provenance, RecordingError, from_json, table, to_csv, to_json
 from kvengine.speed import (
@@ -16,6 +18,7 @@ from kvengine.speed import (
     kv_bytes,
     points_of,
     step_cost,
+    step_masked,
     step_projections,
     total_projections,
     total_seconds,
@@ -31,7 +34,6 @@ from kvengine.timing import (
     Row,
     agreement,
     lengths_up_to,
-    race,
     sweep,
 )
 
@@ -57,36 +59,6 @@ def row(length: int, cached: float, naive: float, spread: float = 0.0) -> Row:
     return Row(length, points, same_token=True, difference=0.0)
 
 
-# ---- the race --------------------------------------------------------------------------------------------
-
-
-def test_race_times_every_step_by_its_own_two_looks_at_the_clock(model: Transformer) -> None:
-    steps = list(race(model, PROMPT, max_new_tokens=6, clock=ticking()))
-    assert [step.seconds for step in steps] == [1.0] * 12
-
-
-def test_race_takes_turns_and_both_paths_generate_what_generate_does(model: Transformer) -> None:
-    steps = list(race(model, PROMPT, max_new_tokens=6, clock=ticking()))
-    assert [step.path for step in steps] == [CACHED, NAIVE] * 6
-    expected = [(s.position, s.token_id) for s in generate(model, PROMPT, max_new_tokens=6, use_cache=True)]
-    for path in (CACHED, NAIVE):
-        assert [(s.position, s.token_id) for s in steps if s.path == path] == expected
-
-
-def test_race_does_no_step_that_nobody_asks_for(model: Transformer) -> None:
-    looks = 0
-
-    def clock() -> float:
-        nonlocal looks
-        looks += 1
-        return float(looks)
-
-    run = race(model, PROMPT, max_new_tokens=400, clock=clock)
-    next(run), next(run), next(run)
-    run.close()
-    assert looks == 6
-
-
 # ---- the sweep -------------------------------------------------------------------------------------------
 
 
@@ -109,10 +81,25 @@ def test_repetitions_follow_the_time_there_is_within_bounds(
 
 
 def test_stopped_sweep_keeps_whole_lengths_only(model: Transformer) -> None:
-    asked = count()
-    rows = list(sweep(model, PROMPT, (2, 4), clock=ticking(), stopped=lambda: next(asked) > 30))
-    assert [r.length for r in rows] in ([2], [])
-    assert list(sweep(model, PROMPT, (2, 4), clock=ticking(), stopped=lambda: True)) == []
+    # Asked once for each repetition and each turn: three operations, 5 repetitions, 3 rounds.
+    one_length = 3 * (5 + 3)
+
+    def rows(after: int) -> list[int]:
+        asked = count()
+        found = sweep(
+            model,
+            PROMPT,
+            (2, 4, 8),
+            clock=ticking(),
+            stopped=lambda: next(asked) >= after,
+            seconds_per_point=0.0,
+        )
+        return [row.length for row in found]
+
+    assert rows(0) == rows(one_length - 1) == []
+    assert rows(one_length) == rows(2 * one_length - 1) == [2]
+    assert rows(2 * one_length) == [2, 4]
+    assert rows(3 * one_length) == [2, 4, 8]
 
 
 def test_sweep_reports_quartiles_of_what_the_clock_said(model: Transformer) -> None:
@@ -189,11 +176,24 @@ def test_an_unknown_device_or_precision_is_refused(model: Transformer, device: s
 
 def test_threads_are_set_for_the_block_alone() -> None:
     before = torch.get_num_threads()
-    with threads(1):
-        assert hardware("cpu").threads == 1
+    with threads(before + 1):
+        assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
-    assert hardware("cpu").cores == cores() >= 1
-    assert hardware("cpu").name
+
+
+def test_hardware_is_named_with_the_threads_of_the_measurement() -> None:
+    found = hardware("cpu", 3)
+    assert (found.device, found.threads) == ("cpu", 3)
+    assert found.cores == cores() >= 1
+    assert found.name
+    assert found.torch == torch.__version__
+
+
+def test_loading_a_model_leaves_the_number_of_threads_alone() -> None:
+    before = torch.get_num_threads()
+    with threads(before + 1):
+        place(load_model("stories-1m-h8-kv1"), device="cpu", dtype="float32")
+        assert torch.get_num_threads() == before + 1
 
 
 # ---- counts and what is made of the rows -----------------------------------------------------------------
@@ -230,34 +230,77 @@ def test_a_path_wins_only_where_the_bands_are_apart(cached: float, naive: float,
     assert verdict(row(16, cached, naive, spread=0.1)) == expected
 
 
-def test_fit_finds_the_terms_that_made_the_times(model: Transformer) -> None:
-    c, terms = model.config, (5e-4, 2e-11, 3e-10)
+def made_by(model: Transformer, terms: tuple[float, float, float], noise: float = 0.0) -> list[Row]:
+    """Rows whose times follow the fit's own model, up to a factor of 1 ± noise."""
+    draw = np.random.default_rng(0)
 
     def seconds(path: str, n: int) -> float:
-        work, read = step_cost(c, path, n).multiplications, kv_bytes(c, n, 4)
-        return terms[0] + terms[1] * work + terms[2] * read
+        work = step_cost(model.config, path, n).multiplications
+        return (terms[0] + terms[1] * work + terms[2] * n) * (1 + noise * draw.standard_normal())
 
-    rows = [row(n, seconds(CACHED, n), seconds(NAIVE, n)) for n in (16, 64, 256, 1024)]
-    found = fit(c, rows, 4)
+    return [row(n, seconds(CACHED, n), seconds(NAIVE, n)) for n in (1, 4, 16, 64, 256, 1024)]
+
+
+def test_fit_finds_the_terms_that_made_the_times(model: Transformer) -> None:
+    terms = (5e-4, 2e-11, 3e-6)
+    rows = made_by(model, terms)
+    found = fit(model.config, rows)
     assert found is not None
-    assert (found.fixed, found.per_multiplication, found.per_byte) == pytest.approx(terms, rel=1e-6)
+    estimates = (found.fixed, found.per_multiplication, found.per_token)
+    assert tuple(e.value for e in estimates) == pytest.approx(terms, rel=1e-6)
+    assert max(e.error / e.value for e in estimates) < 1e-6
     assert max(abs(r) for r in found.residuals.values()) < 1e-9
-    assert sum(found.parts(c, NAIVE, 64, 4)) == pytest.approx(seconds(NAIVE, 64))
+    assert sum(found.parts(model.config, NAIVE, 64)) == pytest.approx(rows[3].points[NAIVE].median)
+
+
+def test_standard_errors_say_how_far_off_the_terms_are(model: Transformer) -> None:
+    """Of many noisy runs about two thirds lie within one standard error of the truth, nearly all within 3."""
+    terms, inside, total = (5e-4, 2e-11, 3e-6), [0, 0], 0
+    draw = np.random.default_rng(1)
+    exact = made_by(model, terms)
+    for _ in range(60):
+        noisy = [
+            row(
+                r.length,
+                r.points[CACHED].median * (1 + 0.05 * draw.standard_normal()),
+                r.points[NAIVE].median * (1 + 0.05 * draw.standard_normal()),
+            )
+            for r in exact
+        ]
+        found = fit(model.config, noisy)
+        assert found is not None
+        for estimate, truth in zip(
+            (found.fixed, found.per_multiplication, found.per_token), terms, strict=True
+        ):
+            total += 1
+            inside[0] += abs(estimate.value - truth) <= estimate.error
+            inside[1] += abs(estimate.value - truth) <= 3 * estimate.error
+    assert 0.5 < inside[0] / total < 0.85
+    assert inside[1] / total > 0.93
 
 
 def test_fit_has_no_negative_term_even_where_one_would_fit_better(model: Transformer) -> None:
     rows = [row(n, 1e-3 / n, 2e-3 / n) for n in (16, 64, 256)]
-    found = fit(model.config, rows, 4)
+    found = fit(model.config, rows)
     assert found is not None
-    assert min(found.fixed, found.per_multiplication, found.per_byte) >= 0
-    assert fit(model.config, rows[:2], 4) is None
+    estimates = (found.fixed, found.per_multiplication, found.per_token)
+    assert min(e.value for e in estimates) == 0
+    assert all(e.error == 0 for e in estimates if e.value == 0)
+    assert fit(model.config, rows[:2]) is None
+
+
+def test_masked_work_is_the_naive_steps_alone(model: Transformer) -> None:
+    c, n = model.config, 48
+    pairs = n * (n - 1) // 2  # of a query and a later key
+    assert step_masked(c, NAIVE, n) == 2 * c.n_layers * c.n_heads * c.head_dim * pairs
+    assert step_masked(c, CACHED, n) == step_masked(c, NAIVE, 1) == 0
 
 
 # ---- files -----------------------------------------------------------------------------------------------
 
 
 def recorded() -> tuple[Provenance, str]:
-    provenance = Provenance("2026-01-31T12:00:00+00:00", "m", "float32", hardware("cpu"))
+    provenance = Provenance("2026-01-31T12:00:00+00:00", "m", "float32", hardware("cpu", 2))
     return provenance, to_json(provenance, [row(16, 1e-3, 2e-3, 0.1), row(32, 1e-3, 4e-3, 0.1)])
 
 
@@ -280,7 +323,15 @@ def test_a_saved_run_reads_back_as_it_was() -> None:
         (lambda raw: {**raw, "points": [{**raw["points"][0], "q25_ms": 99}]}, "out of order"),
         (lambda raw: {**raw, "points": [{**raw["points"][0], "length": 10**9}]}, "length"),
         (lambda raw: {**raw, "points": [{**raw["points"][0], "repeats": True}]}, "repeats"),
+        (lambda raw: {**raw, "points": [{**raw["points"][0], "q75_ms": 10**400}]}, "at most 3,600,000"),
+        (lambda raw: {**raw, "points": [{**raw["points"][0], "median_ms": 1e300}]}, "at most 3,600,000"),
+        (lambda raw: {**raw, "points": [{**raw["points"][0], "q25_ms": 1e-300}]}, "above 0"),
+        (lambda raw: {**raw, "points": [{**raw["points"][0], "q25_ms": "0.1"}]}, "above 0"),
+        (lambda raw: {**raw, "points": [raw["points"][0]] * 2}, "two points"),
+        (lambda raw: {**raw, "measured": {**raw["measured"], "cores": 10**400}}, "cores"),
+        (lambda raw: {**raw, "version": [raw]}, "version a list"),
         (lambda raw: {**raw, "measured": {**raw["measured"], "name": "x" * 500}}, "name"),
+        (lambda raw: {**raw, "measured": {**raw["measured"], "name": "a\ud800b"}}, "name"),
         (lambda raw: {**raw, "measured": None}, "needs"),
         (lambda raw: [raw], "no recorded run"),
     ],
@@ -297,9 +348,21 @@ def test_what_is_no_recording_at_all_is_refused(data: bytes) -> None:
         from_json(data)
 
 
-def test_infinite_times_are_refused() -> None:
-    text = recorded()[1].replace('"q75_ms": 1.1', '"q75_ms": Infinity')
-    assert "Infinity" in text
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e400", "1" + "0" * 400, "1" * 5000])
+@pytest.mark.parametrize("place", ["q25_ms", "median_ms", "q75_ms", "repeats", "length", "cores", "version"])
+def test_numbers_without_measure_are_refused(number: str, place: str) -> None:
+    text, found = re.subn(rf'"{place}": [\d.]+', f'"{place}": {number}', recorded()[1])
+    assert found
+    with pytest.raises(RecordingError) as refused:
+        from_json(text.encode())
+    assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("depth", [100, 900, 990, 100_000])
+@pytest.mark.parametrize("place", ["version", "q75_ms", "name"])
+def test_nesting_however_deep_is_refused_in_a_sentence(depth: int, place: str) -> None:
+    nested = "[" * depth + "]" * depth
+    text = re.sub(rf'"{place}": ("[^"]*"|[\d.]+)', lambda _: f'"{place}": {nested}', recorded()[1])
     with pytest.raises(RecordingError):
         from_json(text.encode())
 
