@@ -80,7 +80,11 @@ class Measuring:
             except queue.Empty:
                 kind = ""
             if kind == "result":
-                yield rest[0]
+                try:
+                    yield rest[0]
+                except GeneratorExit:  # nobody waits for the rest, which would be taken for the next job's
+                    self.close(grace=0)
+                    raise
             elif kind == "ended":
                 return
             elif kind == "failed":

@@ -9,17 +9,16 @@ import os
 import pickle
 import queue
 import signal
-import sys
 import threading
 import traceback
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 # What the other end may send: ("run", job), ("stop",).
 # What this end answers: ("result", value) as often as there are some, then ("ended",), or ("failed", error,
 # what happened). A refusal of the engine is its error; of any other error there is the text.
 
 
-def main() -> None:
+def main() -> NoReturn:
     # A Ctrl-C in the server's terminal is the server's: it will end this process in its own way.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asked, answers = os.fdopen(0, "rb", closefd=False), os.fdopen(os.dup(1), "wb")
@@ -84,4 +83,4 @@ def _send(answers: BinaryIO, *message: object) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,79 @@
+"""Jobs for the measuring process that measure nothing: they wait, crash, refuse, or tell where they are."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from explainer.timing.measure import Stopped
+from kvengine import PromptError
+
+
+@dataclass(frozen=True)
+class Count:
+    """1, 2, 3, …, one every few milliseconds; stops where it is told to."""
+
+    to: int = 10**9
+    every: float = 0.002
+
+    def run(self, stopped: Stopped) -> Iterator[int]:
+        for n in range(1, self.to + 1):
+            yield n
+            time.sleep(self.every)
+
+
+@dataclass(frozen=True)
+class Deaf:
+    """One result, and then work that never asks whether to stop."""
+
+    def run(self, stopped: Stopped) -> Iterator[int]:
+        yield os.getpid()
+        time.sleep(1000)
+
+
+@dataclass(frozen=True)
+class Crash:
+    """One result, and then the process dies as if by a fault in a library."""
+
+    code: int = 3
+
+    def run(self, stopped: Stopped) -> Iterator[int]:
+        yield os.getpid()
+        os._exit(self.code)
+
+
+@dataclass(frozen=True)
+class Refuse:
+    def run(self, stopped: Stopped) -> Iterator[int]:
+        yield 1
+        raise PromptError("There is no token to run.")
+
+
+@dataclass(frozen=True)
+class Break:
+    def run(self, stopped: Stopped) -> Iterator[int]:
+        yield 1
+        raise ZeroDivisionError("out of coffee")
+
+
+@dataclass(frozen=True)
+class Loud:
+    """Prints where the answers go, if nothing prevents it."""
+
+    def run(self, stopped: Stopped) -> Iterator[str]:
+        print("noise " * 1000, flush=True)
+        os.write(1, b"noise")
+        yield "answer"
+
+
+@dataclass(frozen=True)
+class Tell:
+    """What there is in the process."""
+
+    def run(self, stopped: Stopped) -> Iterator[object]:
+        yield os.getpid()
+        yield sorted(name for name in sys.modules if name.partition(".")[0] in ("streamlit", "plotly"))
+        yield torch.get_num_threads()
