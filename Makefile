@@ -4,6 +4,7 @@
 #   RUN_ARGS=...    more arguments for streamlit, such as --server.port=8600
 #   PYTEST_ARGS=... more arguments for pytest, such as tests/engine or -k cache
 #   BENCH_ARGS=...  more arguments for the benchmark
+#   LOAD_ARGS=...   more arguments for the load test
 
 # Tried by running them: a command of that name can be there and not work, or lack what venv needs.
 PYTHON ?= $(shell for python in python3.11 python3 python; do \
@@ -11,16 +12,19 @@ PYTHON ?= $(shell for python in python3.11 python3 python; do \
 
 VENV := .venv
 PY := $(VENV)/bin/python
+JAVASCRIPT := 'explainer/**/*.js' 'tests/web/**/*.js'
 PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean
+.PHONY: help run test check format bench load clean
 
 help:
 	@echo "make run     serve the app on this machine and print its address"
 	@echo "make test    run all tests, those in a real browser included"
-	@echo "make check   lint, format, types and import rules"
+	@echo "make check   lint, format, types and import rules, of Python and JavaScript"
+	@echo "make format  write Python and JavaScript as make check wants them"
 	@echo "make bench   measure, and print ratios with the hardware"
+	@echo "make load    measure with many visitors at once"
 	@echo "make clean   remove .venv and everything generated"
 
 # Without a given address streamlit listens on every interface and asks the internet for its own.
@@ -37,13 +41,25 @@ check: $(VENV)/.dev
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo
+	@$(VENV)/bin/oxlint --deny-warnings explainer tests/web
+	@$(VENV)/bin/oxfmt --check $(JAVASCRIPT)
+	@DENO_NO_UPDATE_CHECK=1 DENO_DIR=$(VENV)/.deno $(VENV)/bin/deno check --quiet --no-remote --no-npm --no-lock \
+		'explainer/**/*.js'
+
+format: $(VENV)/.dev
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+	@$(VENV)/bin/oxfmt $(JAVASCRIPT)
 
 bench: $(VENV)/.dev
 	@$(PY) -m tools.browser
 	@$(PY) -m tools.bench $(BENCH_ARGS)
 
+load: $(VENV)/.dev
+	@$(PY) -m tools.load $(LOAD_ARGS)
+
 clean:
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache test-results
+	rm -rf $(VENV) *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.created:
@@ -51,12 +67,13 @@ $(VENV)/.created:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.run: requirements.txt $(VENV)/.created
+# pyproject.toml holds the pins of what the app runs on.
+$(VENV)/.run: requirements.txt pyproject.toml $(VENV)/.created
 	@echo "Installing what the app runs on into $(VENV) (once; takes a minute or two) ..."
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/.created
+$(VENV)/.dev: requirements-dev.txt requirements.txt pyproject.toml $(VENV)/.created
 	@echo "Installing what the app and its tests run on into $(VENV) (once; takes a minute or two) ..."
 	@$(PIP) -r requirements-dev.txt
 	@touch $(VENV)/.run $@
