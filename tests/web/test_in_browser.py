@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-FILES = sorted(path for path in (HERE / "browser").glob("*.js") if path.stem != "harness")
+HELPERS = {"harness", "stepping"}
+FILES = sorted(path for path in (HERE / "browser").glob("*.js") if path.stem not in HELPERS)
 TESTS = {path: re.findall(r'^test\(\s*"([^"]+)"', path.read_text(encoding="utf-8"), re.M) for path in FILES}
 
 _RUN = """async ([file, name, expected]) => {

@@ -1,0 +1,308 @@
+// What a stepper keeps between two steps: the address, what it waits for, the question, and the time.
+
+import { equal, inAddress, press, test } from "./harness.js";
+import { LAPS, stepping, timed } from "./stepping.js";
+
+// ---- the address ---------------------------------------------------------------------------------------
+
+test("the address says lap and stage, a little after the step", () => {
+  const { clock } = timed(LAPS, { query: "?other=1" });
+  press("ArrowRight");
+  equal(inAddress("stage"), null);
+  clock.pass(500);
+  equal(location.search, "?other=1&token=2&stage=2");
+});
+
+test("without laps the address says the stage alone", () => {
+  const { clock } = timed();
+  press("ArrowRight");
+  clock.pass(500);
+  equal(location.search, "?stage=2");
+});
+
+test("numbers are switched by button and key, kept in the address, and read from there", () => {
+  const { $, root, clock } = timed();
+  const state = () => [root.classList.contains("numbers"), $(".numbers").getAttribute("aria-pressed")];
+  press("n");
+  clock.pass(500);
+  equal([...state(), inAddress("numbers")], [true, "true", "1"]);
+  $("button.numbers").click();
+  clock.pass(500);
+  equal([root.classList.contains("numbers"), inAddress("numbers")], [false, null]);
+  press("N");
+  equal(root.classList.contains("numbers"), true);
+  equal(stepping({}, { query: "?numbers=1" }).root.classList.contains("numbers"), true);
+});
+
+test("the ask flag is kept in the address, and read from there", () => {
+  const { $, clock } = timed({ question: () => null });
+  $(".ask").click();
+  clock.pass(500);
+  equal([inAddress("ask"), $(".ask").getAttribute("aria-pressed")], ["1", "true"]);
+  $(".ask").click();
+  clock.pass(500);
+  equal(inAddress("ask"), null);
+  const again = stepping({ question: () => null }, { query: "?ask=1" });
+  equal(again.$(".ask").getAttribute("aria-pressed"), "true");
+});
+
+test("write() puts back what Python's address has lost", () => {
+  const { stepper, clock } = timed(LAPS, { at: { lap: 3, stage: 2 } });
+  clock.pass(500);
+  history.replaceState(null, "", "/?prompt=new");
+  stepper.write();
+  clock.pass(500);
+  equal(location.search, "?prompt=new&token=3&stage=2");
+});
+
+// ---- waiting for data ----------------------------------------------------------------------------------
+
+/** A scene that has the laps up to `has.lap`. */
+function waiting(more = {}, around = {}) {
+  const has = { lap: 2, walk: "a" };
+  const asked = [];
+  const told = {
+    ...LAPS,
+    ready: ({ lap }) => lap <= has.lap,
+    ask: ({ lap, stage }) => asked.push(`${lap}.${stage}`),
+    name: () => has.walk,
+    ...more,
+  };
+  return { has, asked, ...timed(told, { at: { lap: 2, stage: 3 }, ...around }) };
+}
+
+test("a place without data is asked for, and shown when they have come", () => {
+  const { has, asked, stepper, where, root, log } = waiting();
+  press("ArrowRight");
+  equal([where(), asked, root.classList.contains("waiting")], ["2.3", ["3.1"], true]);
+  has.lap = 3;
+  log.length = 0;
+  equal(stepper.arrived(), true);
+  equal([where(), root.classList.contains("waiting")], ["3.1", false]);
+  equal(log, ["leave 3", "show 3.1", "enter 3.1"]);
+});
+
+test("data that nobody waits for move nothing", () => {
+  const { has, stepper, where } = waiting();
+  has.lap = 3;
+  equal([stepper.arrived(), where()], [false, "2.3"]);
+});
+
+test("while more is needed than has come it goes on waiting, and asks again", () => {
+  const { has, asked, stepper, where, root } = waiting();
+  stepper.go({ lap: 4, stage: 1 });
+  has.lap = 3;
+  equal([stepper.arrived(), where(), root.classList.contains("waiting")], [false, "2.3", true]);
+  equal(asked, ["4.1", "4.1"]);
+  has.lap = 4;
+  equal([stepper.arrived(), where()], [true, "4.1"]);
+});
+
+test("who goes elsewhere waits no longer", () => {
+  const { has, stepper, where, root } = waiting();
+  press("ArrowRight");
+  press("ArrowLeft");
+  equal([where(), root.classList.contains("waiting")], ["2.2", false]);
+  has.lap = 3;
+  equal([stepper.arrived(), where()], [false, "2.2"]);
+});
+
+test("what was waited for in one walk is not shown of another", () => {
+  const { has, stepper, where, root } = waiting();
+  press("ArrowRight");
+  Object.assign(has, { lap: 4, walk: "b" });
+  equal([stepper.arrived(), where(), root.classList.contains("waiting")], [false, "2.3", false]);
+});
+
+test("play goes on by itself when the data have come", () => {
+  const { has, stepper, where, clock } = waiting();
+  press("p");
+  clock.pass(2500);
+  equal(where(), "2.3");
+  clock.pass(60_000);
+  has.lap = 3;
+  stepper.arrived();
+  equal(where(), "3.1");
+  clock.pass(2500);
+  equal(where(), "3.2");
+});
+
+// ---- questions -----------------------------------------------------------------------------------------
+
+const QUESTION = { text: "How many?", options: ["one", "two"], answer: 1 };
+
+function questioned(more = {}, around = {}) {
+  const told = { ...LAPS, question: ({ stage }) => (stage === 2 ? QUESTION : null), ...more };
+  return timed(told, { query: "?ask=1", ...around });
+}
+
+test("a question comes before its stage, and the picture stays", () => {
+  const { log, where, root, asking: box, live } = questioned();
+  press("ArrowRight");
+  equal([where(), log, "asking" in root.dataset], ["2.1", [], true]);
+  equal(
+    [...box.querySelectorAll(".option")].map((option) => option.textContent),
+    ["one", "two"],
+  );
+  equal(live.textContent, "How many? one, two?");
+});
+
+test("the right answer shows the stage and says so, to the ear too", () => {
+  const { $, where, root, asking: box, live } = questioned();
+  press("ArrowRight");
+  box.querySelectorAll(".option")[1].click();
+  equal([where(), "asking" in root.dataset], ["2.2", false]);
+  equal([box.textContent, live.textContent], ["✓ Right.", "✓ Right. Stage 2 of lap 2."]);
+  equal(document.activeElement === $(".next-step"), true);
+});
+
+test("a wrong answer is put right, until the next step", () => {
+  const { asking: box } = questioned();
+  press("ArrowRight");
+  box.querySelectorAll(".option")[0].click();
+  equal(box.textContent, "✗ It is two.");
+  press("ArrowRight");
+  equal(box.textContent, "");
+});
+
+test("who goes on without an answer is shown the stage, and not asked again", () => {
+  const { where, asking: box } = questioned();
+  press("ArrowRight");
+  press("ArrowRight");
+  equal([where(), box.textContent], ["2.2", ""]);
+  press("ArrowLeft");
+  press("ArrowRight");
+  equal(where(), "2.2");
+});
+
+test("the same stage of another lap is another question, and so is that of another walk", () => {
+  const walk = { name: "a" };
+  const { stepper, where } = questioned({ name: () => walk.name });
+  for (const lap of [2, 3]) {
+    stepper.go({ lap, stage: 1 });
+    stepper.go({ lap, stage: 2 });
+    equal(where(), `${lap}.1`);
+    stepper.go({ lap, stage: 2 });
+    equal(where(), `${lap}.2`);
+  }
+  walk.name = "b";
+  stepper.go({ lap: 3, stage: 1 });
+  stepper.go({ lap: 3, stage: 2 });
+  equal(where(), "3.1");
+});
+
+test("nobody is asked who does not want it", () => {
+  const { where } = questioned({}, { query: "" });
+  press("ArrowRight");
+  equal(where(), "2.2");
+});
+
+test("a question stops play", () => {
+  const { clock, where, $ } = questioned();
+  press("p");
+  clock.pass(2500);
+  equal([where(), $(".play").getAttribute("aria-pressed")], ["2.1", "false"]);
+  clock.pass(60_000);
+  equal(where(), "2.1");
+});
+
+test("a question stays when more data come meanwhile, and so does the verdict", () => {
+  const { stepper, root, asking: box } = questioned();
+  press("ArrowRight");
+  stepper.arrived();
+  stepper.show();
+  equal([box.querySelectorAll(".option").length, "asking" in root.dataset], [2, true]);
+  box.querySelectorAll(".option")[1].click();
+  stepper.show();
+  equal(box.textContent, "✓ Right.");
+});
+
+test("another walk takes the question away", () => {
+  const walk = { name: "a" };
+  const { stepper, root, asking: box } = questioned({ name: () => walk.name });
+  press("ArrowRight");
+  walk.name = "b";
+  stepper.show();
+  equal([box.textContent, "asking" in root.dataset], ["", false]);
+});
+
+// ---- play ----------------------------------------------------------------------------------------------
+
+const words = (count) => Array(count).fill("word").join(" ");
+
+test("play steps at the pace of reading, each stage by its own length", () => {
+  const { clock, where } = timed({ ...LAPS, said: ({ stage }) => words(stage === 2 ? 220 : 1) });
+  press("p");
+  clock.pass(2499);
+  equal(where(), "2.1");
+  clock.pass(1);
+  equal(where(), "2.2");
+  clock.pass(59_999);
+  equal(where(), "2.2");
+  clock.pass(1);
+  equal(where(), "2.3");
+});
+
+test("the button says whether it plays, and pauses", () => {
+  const { clock, where, $ } = timed(LAPS);
+  const state = () => [$(".play").getAttribute("aria-label"), $(".play").getAttribute("aria-pressed")];
+  equal(state(), ["Play", "false"]);
+  $(".play").click();
+  equal(state(), ["Pause", "true"]);
+  $(".play").click();
+  equal(state(), ["Play", "false"]);
+  clock.pass(60_000);
+  equal(where(), "2.1");
+});
+
+test("another speed holds from now on", () => {
+  const { clock, where, $ } = timed(LAPS);
+  press("p");
+  $(".speed").value = "2×";
+  $(".speed").dispatchEvent(new Event("change"));
+  clock.pass(1250);
+  equal(where(), "2.2");
+  $(".speed").value = "0.5×";
+  $(".speed").dispatchEvent(new Event("change"));
+  clock.pass(4999);
+  equal(where(), "2.2");
+  clock.pass(1);
+  equal(where(), "2.3");
+});
+
+test("a step by hand stops play", () => {
+  const { clock, where, $ } = timed(LAPS);
+  press("p");
+  press("ArrowRight");
+  equal($(".play").getAttribute("aria-pressed"), "false");
+  clock.pass(60_000);
+  equal(where(), "2.2");
+});
+
+test("play ends where there is no next one, and says so", () => {
+  const { clock, where, $ } = timed();
+  press("p");
+  clock.pass(60_000);
+  equal([where(), $(".play").getAttribute("aria-pressed")], ["0.3", "false"]);
+  press("p");
+  equal($(".play").getAttribute("aria-pressed"), "false", "at the end there is nothing to play");
+});
+
+test("stop() stops play", () => {
+  const { stepper, clock, where } = timed(LAPS);
+  press("p");
+  stepper.stop();
+  clock.pass(60_000);
+  equal(where(), "2.1");
+});
+
+test("a stage shown anew starts its time anew", () => {
+  const { stepper, clock, where } = timed(LAPS);
+  press("p");
+  clock.pass(2000);
+  stepper.show();
+  clock.pass(2000);
+  equal(where(), "2.1");
+  clock.pass(500);
+  equal(where(), "2.2");
+});
