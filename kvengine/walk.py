@@ -12,7 +12,7 @@ from torch import Tensor
 from kvengine.cache import KVCache
 from kvengine.errors import ContextLengthError, PromptError
 from kvengine.generate import Sampler, generate, greedy
-from kvengine.model import Transformer
+from kvengine.model import Tap, Transformer
 
 #: The largest difference between the two passes that counts as rounding. The largest ever seen with the
 #: shipped models in float32 is a fiftieth of it; a wrong mask, position or scale exceeds it by far.
@@ -157,6 +157,15 @@ class Walk:
             for step in continued:
                 self._token_ids.append(step.token_id)
                 self._chances[step.position] = float(step.logits.softmax(dim=-1)[step.token_id])
+        layers = range(model.config.n_layers)
+        #: A tensor's whole name -> the quantity that it belongs to.
+        self._compared = {"logits": "logits"} | {
+            f"layers.{i}.{tensor}": quantity
+            for quantity, tensor in COMPARED.items()
+            for i in layers
+            if quantity != "logits"
+        }
+        self._norms = {f"layers.{i}.attn_norm": i for i in layers}
         rows = history + self.most_steps
         self._cache = KVCache(model.config, max_seq_len=rows, device=model.device, dtype=model.dtype)
         self._attn_norm = np.zeros((model.config.n_layers, rows, model.config.d_model), dtype=np.float32)
@@ -168,14 +177,20 @@ class Walk:
         """Memory that the walk holds now; it grows with every step."""
         return self._cache.allocated_bytes + self._attn_norm.nbytes + sum(s.nbytes for s in self._steps)
 
-    def record(self, n_steps: int) -> Recording:
-        """Record steps until there are `n_steps` of them, or no more can be; the walk as it then stands.
-
-        Nothing that was given out before changes: rows are only ever added behind those recorded.
-        """
+    def extend(self, n_steps: int) -> int:
+        """Record steps until there are `n_steps` of them, or no more can be; how many there are then."""
         with self._lock:
             while len(self._steps) < min(n_steps, self.most_steps):
                 self._steps.append(self._step())
+            return len(self._steps)
+
+    def record(self, n_steps: int) -> Recording:
+        """The walk as it stands after `extend(n_steps)`.
+
+        Nothing that was given out before changes: rows are only ever added behind those recorded.
+        """
+        self.extend(n_steps)
+        with self._lock:
             rows = self._cache.length
             k, v = (part[:, 0, :, :rows].numpy(force=True) for part in (self._cache.k, self._cache.v))
             return Recording(
@@ -196,18 +211,21 @@ class Walk:
         config = self.model.config
         before = self._cache.k[:, :, :, :position].clone(), self._cache.v[:, :, :, :position].clone()
         passed: dict[str, Tensor] = {}
-        kept = {field: np.empty(0) for field in _KEPT}
         keep_attn_norm = self._keep_attn_norm(position)
 
         def record(name: str, tensor: Tensor) -> Tensor:
-            if name.endswith(tuple(COMPARED.values())) or name.endswith(".weights") or name.endswith("q_rot"):
-                passed[name] = tensor
+            passed[name] = tensor
             return keep_attn_norm(name, tensor)
 
         logits = self.model(self._batch([token_id]), self._cache, record)[0, -1]
-        for field, suffix in _KEPT.items():
-            layers = [passed[f"layers.{i}.{suffix}"][0, :, 0] for i in range(config.n_layers)]
-            kept[field] = _read_only(torch.stack(layers).numpy(force=True))
+        kept = {
+            field: _read_only(
+                torch.stack([passed[f"layers.{i}.{suffix}"][0, :, 0] for i in range(config.n_layers)]).numpy(
+                    force=True
+                )
+            )
+            for field, suffix in _KEPT.items()
+        }
         next_token = self._sampler(logits, position + 1)
         probabilities = logits.softmax(dim=-1)
         likeliest = probabilities.topk(min(_TOP, config.vocab_size))
@@ -232,13 +250,13 @@ class Walk:
 
         def compare(name: str, tensor: Tensor) -> Tensor:
             nonlocal numbers
-            for quantity, suffix in COMPARED.items():
-                if name.endswith(suffix):
-                    ours = cached[name]
-                    # The naive pass has all rows; of scores and outputs the cached one has the last.
-                    theirs = tensor[..., -ours.shape[-2] :, :]
-                    numbers += ours.numel()
-                    differences[quantity] = max(differences[quantity], float((ours - theirs).abs().max()))
+            quantity = self._compared.get(name)
+            if quantity:
+                ours = cached[name]
+                # The naive pass has all rows; of scores and outputs the cached one has the last.
+                theirs = tensor[..., -ours.shape[-2] :, :]
+                numbers += ours.numel()
+                differences[quantity] = max(differences[quantity], float((ours - theirs).abs().max()))
             return tensor
 
         naive = self.model(self._batch(self._token_ids[: position + 1]), None, compare, last_only=True)
@@ -252,25 +270,19 @@ class Walk:
             changed=sum(int((was != now).sum()) for was, now in zip(before, after, strict=True)),
         )
 
-    def _keep_attn_norm(self, start: int) -> "_Keep":
-        return _Keep(self._attn_norm, start)
+    def _keep_attn_norm(self, start: int) -> Tap:
+        """A tap that copies what each layer's q, k and v are projected from, and returns what it got."""
+
+        def keep(name: str, tensor: Tensor) -> Tensor:
+            layer = self._norms.get(name)
+            if layer is not None:
+                self._attn_norm[layer, start : start + tensor.shape[1]] = tensor[0].numpy(force=True)
+            return tensor
+
+        return keep
 
     def _batch(self, token_ids: Sequence[int]) -> Tensor:
         return torch.tensor([list(token_ids)], device=self.model.device)
-
-
-@dataclass(frozen=True)
-class _Keep:
-    """A tap that copies what each layer's q, k and v are projected from, and returns what it got."""
-
-    rows: np.ndarray  # [n_layers, rows, d_model]
-    start: int
-
-    def __call__(self, name: str, tensor: Tensor) -> Tensor:
-        if name.endswith("attn_norm"):
-            layer = int(name.split(".")[1])
-            self.rows[layer, self.start : self.start + tensor.shape[1]] = tensor[0].numpy(force=True)
-        return tensor
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -38,7 +38,15 @@ asked = scene.sent(NAME, "at") or {}
 opens_at = max(own.token, history)
 position = asked["position"] if asked.get("walk") == walk and asked.get("revision") == session.revision() else opens_at
 
-waiting = st.empty()
+
+def progress(done: int, wanted: int) -> None:
+    """On a long text each step takes a while: tell how far it is."""
+    if position > cache.LONG:
+        told = plain(say(WORDS["prompt"]["computing"], done=done + 1, wanted=wanted))
+        waiting.progress(done / wanted, told)
+
+
+waiting = st.container() if position <= cache.LONG else st.empty()
 key, recorded = cache.recording(
     card.name,
     # The prompt is cut where the walk begins: what stands behind it the model has written.
@@ -47,13 +55,10 @@ key, recorded = cache.recording(
     position=position,
     temperature=common.temperature,
     seed=common.seed,
-    progress=lambda done, wanted: waiting.progress(
-        done / wanted, plain(say(WORDS["prompt"]["computing"], done=done + 1, wanted=wanted))
-    )
-    if position > cache.LONG
-    else None,
+    progress=progress,
 )
-waiting.empty()
+if position > cache.LONG:
+    waiting.empty()
 layer, head = common.layer, common.head
 scene.mount(
     NAME,

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 import streamlit as st
-import torch
 
 from explainer.kit.shelf import Shelf
 from kvengine import (
@@ -20,11 +21,25 @@ from kvengine import (
     load_tokenizer,
     sampler,
 )
+from kvengine.experiments import Premise, Recomputation, recompute, text_of_length
 
 MIB = 2**20
 
 #: Recorded walks of all visitors together. One of the default prompt takes 1 MiB, one at the last positions 9.
 WALKS: Shelf[str, Walk] = Shelf(384 * MIB)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A recomputation, and what it takes of the memory."""
+
+    found: Recomputation
+    model: Transformer
+    nbytes: int
+
+
+#: Two compared steps, of all visitors together. Those of the default prompt take 1 MiB, over 64 tokens 6.
+RECOMPUTATIONS: Shelf[str, Compared] = Shelf(128 * MIB)
 
 #: One place that computes: many threads with tiny operations would only wait for each other in the middle.
 COMPUTING = threading.Lock()
@@ -34,7 +49,7 @@ PART = 32
 
 #: Steps recorded ahead of the learner, so that stepping never waits; the last serves only the one before it.
 #: Each is proved by a naive pass, which takes its time on a long text.
-AHEAD, AHEAD_OF_A_LONG_TEXT, LONG = 12, 6, 128
+AHEAD, AHEAD_OF_A_LONG_TEXT, LONG = 6, 4, 128
 
 
 @st.cache_resource(show_spinner=False)
@@ -56,11 +71,6 @@ def model(name: str) -> Transformer:
 def tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a shipped model."""
     return load_tokenizer(name)
-
-
-def warm_up() -> None:
-    """Once, before the first visitor: one token through a small model is too little work to share."""
-    torch.set_num_threads(1)
 
 
 def identity(*parts: object) -> str:
@@ -99,9 +109,42 @@ def recording(
 
     walk = WALKS.get(key, make)
     wanted = min(position - start + ahead, walk.most_steps)
-    taken = walk.record(0)
-    while len(taken.steps) < wanted:
-        progress(len(taken.steps), wanted)
+    done = walk.extend(0)
+    while done < wanted:
+        progress(done, wanted)
         with COMPUTING:  # step by step, so that others get their turn
-            taken = walk.record(len(taken.steps) + 1)
-    return key, taken
+            done = walk.extend(done + 1)
+    return key, walk.record(0)
+
+
+@lru_cache(maxsize=1024)
+def prompt_tokens(name: str, prompt: str) -> tuple[int, ...]:
+    """A prompt as the tokens of a model, the start token first."""
+    return tuple(tokenizer(name).encode(prompt))
+
+
+def recomputation(
+    name: str, token_ids: tuple[int, ...], *, t: int, premise: int, temperature: float, seed: int
+) -> tuple[str, Recomputation]:
+    """The naive step behind `t` tokens held against the step before it, and the name it is kept under.
+
+    The text is cut or continued to its t + 1 tokens. `premise` -1 takes the mask off, n > 0 changes the token
+    at position n, 0 leaves all as it is.
+    """
+    key = identity("recomputation", name, token_ids[: t + 1], t, premise, temperature, seed)
+
+    def make() -> Compared:
+        with COMPUTING:
+            run = model(name)
+            draw = sampler(temperature, seed=seed)
+            found = recompute(
+                run,
+                text_of_length(run, token_ids, t + 1, sampler=draw),
+                Premise(causal=premise != -1, changed=premise if premise > 0 else None),
+                sampler=draw,
+                temperature=temperature,
+            )
+        parts = [array for cells in found.tensors.values() for array in (cells.was, cells.now, cells.state)]
+        return Compared(found, run, sum(array.nbytes for array in (*parts, *found.gates.values())))
+
+    return key, RECOMPUTATIONS.get(key, make).found

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from explainer.kit.address import browser_keys, fit, read, write
-from explainer.kit.cache import cards, tokenizer
+from explainer.kit.cache import cards, prompt_tokens
 from explainer.kit.choice import Common, card_for, fit_model
 from explainer.kit.words import plain
 from kvengine import KVEngineError, ModelCard
@@ -54,7 +54,7 @@ def card() -> ModelCard:
 
 def prompt_ids() -> tuple[int, ...]:
     """The chosen prompt as tokens, the start token first."""
-    return tuple(tokenizer(card().name).encode(common().prompt))
+    return prompt_tokens(card().name, common().prompt)
 
 
 def revision() -> int:

@@ -72,8 +72,8 @@ export function tell(box, scene, step, { lap, stage }, map) {
     el(
       "section.count",
       {},
-      map,
       meter(words.meter, step.meters[stage - 1]),
+      map,
       el("p.quiet.whole-model", {}, `Whole model, token ${lap}: ${whole(cached)} multiplications with the cache, ${whole(naive)} without.`),
     ),
   );

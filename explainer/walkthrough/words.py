@@ -1,6 +1,7 @@
 """The five stages of one generated token: their formulas, and what fills the sentences of words.toml."""
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,7 @@ def meters(config: Config, position: int) -> tuple[tuple[int, int], ...]:
     )
 
 
+@lru_cache(maxsize=4096)
 def whole_step(config: Config, position: int) -> tuple[int, int]:
     """The multiplications of the whole model for the token at `position`, with the cache and without it."""
     return (
@@ -150,6 +152,7 @@ def whole_step(config: Config, position: int) -> tuple[int, int]:
     )
 
 
+@cache
 def stages(config: Config) -> list[dict[str, Any]]:
     """The five stages as templates: sentences and formulas."""
     return [
@@ -157,6 +160,7 @@ def stages(config: Config) -> list[dict[str, Any]]:
     ]
 
 
+@cache
 def explained() -> dict[str, str]:
     """The terms that the stages explain."""
     return terms(*WORDS["stage"], WORDS["contribution"]) | terms("(?start)[](?start)[](?byte)")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from explainer.state import EXAMPLES
+from explainer.kit.choice import EXAMPLES
 from kvengine import Walk, load_model, load_tokenizer
 
 # The numbers of the scene, as they stand in the page.
@@ -34,14 +34,19 @@ READ_SCENE = """root => {
     output: texts(root.querySelector('[data-part=output]')),
     outputShown: !root.querySelector('.output').classList.contains('hollow'),
     proof: root.querySelector('.proof').textContent,
+    numbers: [...root.querySelectorAll('.picture-area .speaks')].map(box => box.dataset.part).sort().join(' '),
     meter: [...root.querySelectorAll('.meter b')].map(b => Number(b.textContent.replaceAll(',', ''))),
   };
 }"""
 
 
+# What carries numbers in each stage.
+SPEAKING = {1: {"k", "q", "v"}, 2: {"k", "v"}, 3: {"k", "q"}, 4: {"output", "v"}, 5: {"q"}}
+
+
 def open_page(page: Page, url: str) -> None:
     page.goto(url)
-    expect(page.locator(".scene .line").first).to_be_visible()
+    expect(page.locator(".history .line").first).to_be_visible()
 
 
 def read(page: Page) -> dict[str, Any]:
@@ -62,22 +67,18 @@ def test_every_number_of_three_tokens_is_the_engines(
 ) -> None:
     name = f"stories-1m-h{heads}-kv{heads}"
     ids = load_tokenizer(name).encode(EXAMPLES[0])
-    walk = Walk(load_model(name), ids, history=len(ids) - 1)
-    walk.extend(4)
+    walk = Walk(load_model(name), ids, history=len(ids) - 1).record(4)
     open_page(page, f"{app_url}/?heads={heads}&kv={heads}&layer={layer}&head={head}")
     for i in range(3):
         for stage in range(1, 6):
             step = walk.steps[i + 1 if stage == 5 else i]
-            attention = {key: step.trace[f"layers.{layer}.attn.{key}"][0, head, 0] for key in ("q_rot", "z")}
-            scores, weights = (
-                step.trace[f"layers.{layer}.attn.{key}"][0, head, 0] for key in ("scores", "weights")
-            )
+            scores, weights = step.scores[layer, head], step.weights[layer, head]
             n = step.position
             expect(page.locator(".over")).to_contain_text(
                 f"Stage {stage} of 5 · token {walk.steps[i].position}"
             )
             now = read(page)
-            shows(now["q"], attention["q_rot"])
+            shows(now["q"], step.q[layer, head])
             shows(now["newK"], walk.k[layer, head, n])
             shows(now["newV"], walk.v[layer, head, n])
             for row in range(n):
@@ -94,7 +95,7 @@ def test_every_number_of_three_tokens_is_the_engines(
             assert now["outputShown"] == (stage == 4)
             if stage == 4:
                 shows(now["weights"], weights, digits=2)
-                shows(now["output"], attention["z"])
+                shows(now["output"], step.output[layer, head])
             proof = walk.steps[i].proof
             assert proof.same_token
             assert proof.equal
@@ -102,6 +103,8 @@ def test_every_number_of_three_tokens_is_the_engines(
             assert "same next token" in now["proof"]
             cached, naive = now["meter"]
             assert naive == cached * (n + 1)
+            assert set(now["numbers"].split()) == SPEAKING[stage], "what the stage speaks about, and no other"
+            assert len(now["numbers"].split()) <= 3
             page.keyboard.press("ArrowRight")
 
 
@@ -143,21 +146,20 @@ def test_the_keyboard_alone_walks_and_reads(page: Page, app_url: str) -> None:
 
 def test_a_cell_shows_the_arithmetic_that_gives_its_number(page: Page, app_url: str) -> None:
     open_page(page, f"{app_url}/?stage=4")
-    walk = Walk(
-        load_model("stories-1m-h8-kv8"), load_tokenizer("stories-1m-h8-kv8").encode(EXAMPLES[0]), history=13
-    )
-    walk.extend(1)
-    trace = walk.steps[0].trace
+    ids = load_tokenizer("stories-1m-h8-kv8").encode(EXAMPLES[0])
+    walk = Walk(load_model("stories-1m-h8-kv8"), ids, history=13).record(1)
+    step = walk.steps[0]
     expected = {
         "[data-row='3'] [data-part=k] .c >> nth=7": walk.k[3, 0, 3, 7],
         "[data-row='13'] [data-part=v] .c >> nth=2": walk.v[3, 0, 13, 2],
-        ".query .c >> nth=1": trace["layers.3.attn.q_rot"][0, 0, 0, 1],
-        "[data-row='3'] [data-part=score]": trace["layers.3.attn.scores"][0, 0, 0, 3],
-        "[data-row='3'] [data-part=weight]": trace["layers.3.attn.weights"][0, 0, 0, 3],
-        ".output .c >> nth=5": trace["layers.3.attn.z"][0, 0, 0, 5],
+        ".query .c >> nth=1": step.q[3, 0, 1],
+        "[data-row='3'] [data-part=score]": step.scores[3, 0, 3],
+        "[data-row='3'] [data-part=weight]": step.weights[3, 0, 3],
+        ".output .c >> nth=5": step.output[3, 0, 5],
     }
     for cell, value in expected.items():
         page.locator(cell).hover()
+        expect(page.locator(".tip p")).not_to_have_count(2)  # the operands come when first asked for
         title, *lines = (line for line in page.locator(".tip").inner_text().splitlines() if line)
         for text in (title, lines[-1]):  # the engine's number, and what the arithmetic on the page comes to
             assert float(text.rsplit("= ", 1)[1].replace("−", "-")) == pytest.approx(value, abs=2e-3)
@@ -181,7 +183,7 @@ def test_nothing_scrolls_sideways_and_a_projector_shows_it_whole(
     open_page(page, f"{app_url}/?length=16&stage=4")
     overflow = page.evaluate("document.querySelector('.stMain').scrollWidth - innerWidth")
     assert overflow <= 0
-    for element in page.locator(".scene-root :is(.scene, .rail, .story, .text)").all():
+    for element in page.locator(".scene-root :is(.picture-area, .rail, .story, .text)").all():
         assert element.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
     if width > 390:
         bottom = page.locator(".meter").bounding_box()
@@ -202,7 +204,7 @@ def test_nonsense_in_the_address_is_told_and_the_page_goes_on(page: Page, app_ur
     ("prompt", "told"),
     [
         ("", "The prompt is empty"),
-        ("a story " * 1250, "tokens, and the model was trained on"),
+        ("a story " * 1250, "The model has 512 positions"),
         ("🙂 мир 你好", None),
     ],
 )
@@ -223,7 +225,7 @@ def test_a_typed_prompt_and_another_head_are_taken_over(page: Page, app_url: str
     expect(page.locator(".text")).to_contain_text("The dog saw a cat and")
     expect(page.locator(".over")).to_contain_text("Stage 3 of 5")
     before = read(page)["scores"]
-    page.get_by_label("Head", exact=True).last.select_option("5")
+    page.get_by_role("gridcell", name="layer 3, head 5").click()
     expect(page.locator(".history")).to_have_attribute(
         "aria-label", "Keys and values of layer 3, head 5; arrow keys read the cells"
     )
@@ -244,7 +246,7 @@ def test_a_learner_can_be_asked_before_each_stage(page: Page, app_url: str) -> N
     open_page(page, app_url)
     page.get_by_label("Ask me before each stage").click()
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".over")).to_contain_text("Before stage 2 of 5")
+    expect(page.locator(".asking .over")).to_contain_text("Before stage 2 of 5")
     assert read(page)["stage"] == 1, "the scene waits for the answer"
     page.get_by_role("button", name="13", exact=True).click()
     expect(page.locator(".verdict")).to_have_text("✗ It is 0.")
@@ -256,7 +258,7 @@ def test_a_learner_can_be_asked_before_each_stage(page: Page, app_url: str) -> N
     page.get_by_role("button", name="Sara", exact=True).click()
     expect(page.locator(".verdict")).to_have_text("✓ Right.")
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".over")).to_contain_text("Before stage 5 of 5")
+    expect(page.locator(".asking .over")).to_contain_text("Before stage 5 of 5")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".over")).to_contain_text("Stage 5 of 5")
     expect(page).to_have_url(re.compile("ask=1"))
@@ -269,3 +271,126 @@ def test_the_walk_ends_where_the_model_does(page: Page, app_url: str) -> None:
         page.wait_for_timeout(150)
     expect(page.locator(".over")).to_contain_text("Stage 4 of 5 · token 511")
     expect(page.locator(".next-step")).to_be_disabled()
+    expect(page.locator(".ending")).to_have_text("The model has no position after this one: here the text ends.")
+
+
+def test_back_and_forward_restore_what_the_address_says(page: Page, app_url: str) -> None:
+    open_page(page, f"{app_url}/?token=14&stage=2")
+    over = page.locator(".over")
+    expect(over).to_contain_text("Stage 2 of 5 · token 14")
+    page.get_by_role("gridcell", name="layer 1, head 6").click()
+    expect(page.locator(".map-title")).to_have_text("Layer 1, head 6")
+    expect(page).to_have_url(re.compile(r"layer=1&head=6&token=14&stage=2"))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"token=14&stage=4"))
+    page.go_back()
+    expect(page.locator(".map-title")).to_have_text("Layer 3, head 0")
+    expect(over).to_contain_text("Stage 2 of 5 · token 14")
+    expect(page).to_have_url(re.compile(r"/\?token=14&stage=2$"))
+    page.go_forward()
+    expect(page.locator(".map-title")).to_have_text("Layer 1, head 6")
+    expect(over).to_contain_text("Stage 4 of 5 · token 14")
+    page.wait_for_timeout(400)
+    expect(page).to_have_url(re.compile(r"layer=1&head=6&token=14&stage=4"))
+
+
+def test_a_step_back_before_what_was_sent_is_fetched(page: Page, app_url: str) -> None:
+    open_page(page, f"{app_url}/?token=20&stage=1")
+    over = page.locator(".over")
+    for lap in (19, 18, 17, 16):
+        for stage in (5, 4, 3, 2, 1):
+            page.keyboard.press("ArrowLeft")
+            expect(over).to_contain_text(f"Stage {stage} of 5 · token {lap}")
+
+
+def test_the_numbers_of_all_cells_are_a_key_away_and_in_the_address(page: Page, app_url: str) -> None:
+    open_page(page, f"{app_url}/?stage=3")
+    quiet = page.locator("[data-row='5'] [data-part=v] .c").first
+    expect(quiet).to_have_css("font-size", "0px")
+    page.keyboard.press("n")
+    expect(quiet).not_to_have_css("font-size", "0px")
+    expect(page).to_have_url(re.compile("numbers=1"))
+    page.reload()
+    expect(page.locator("[data-row='5'] [data-part=v] .c").first).not_to_have_css("font-size", "0px")
+
+
+def test_words_light_what_they_speak_of(page: Page, app_url: str) -> None:
+    open_page(page, f"{app_url}/?stage=4")
+    page.locator(".focus [data-ref=best]").hover()
+    expect(page.locator(".line.lit .token")).to_have_text("Sara")
+    page.locator(".formula [data-ref=output]").hover()
+    expect(page.locator(".output .cells.lit")).to_have_count(1)
+    page.locator(".output .c").first.hover()
+    expect(page.locator(".focus [data-ref=output]")).to_have_class(re.compile("lit"))
+
+
+def test_a_term_is_explained_to_pointer_and_keyboard(page: Page, app_url: str) -> None:
+    open_page(page, f"{app_url}/?stage=4")
+    page.locator("[data-term=softmax]").hover()
+    expect(page.locator(".tip")).to_contain_text("all weights are positive and add up to one")
+    page.mouse.move(5, 5)
+    expect(page.locator(".tip")).to_be_hidden()
+    page.locator("[data-term=softmax]").focus()
+    expect(page.locator(".tip")).to_contain_text("all weights are positive")
+
+
+def test_the_controls_fold_away_after_the_first_step_and_come_back(page: Page, app_url: str) -> None:
+    open_page(page, app_url)
+    prompt = page.get_by_label("Prompt", exact=True)
+    expect(prompt).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(prompt).to_be_hidden()
+    expect(page.locator(".text")).to_contain_text("Tom gave the ball to")
+    page.get_by_role("button", name="Change prompt or model").click()
+    expect(prompt).to_be_visible()
+
+
+def test_the_map_is_walked_by_keyboard(page: Page, app_url: str) -> None:
+    open_page(page, app_url)
+    page.get_by_role("gridcell", name="layer 3, head 0").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".map-title")).to_have_text("Layer 2, head 1")
+    expect(page.locator(".over")).to_contain_text("Stage 1 of 5")
+
+
+@pytest.mark.parametrize("width", [683, 768, 1024])
+def test_nothing_lies_over_anything_else(page: Page, app_url: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 768})
+    open_page(page, f"{app_url}/?stage=4&prompt={quote(EXAMPLES[3])}")
+    boxes = {}
+    for name in (".title", ".v-name >> nth=0", ".picture-area .foot .legend", ".words .focus", ".columns .size"):
+        box = page.locator(name).first.bounding_box()
+        assert box is not None
+        boxes[name] = box
+    for a, first in boxes.items():
+        for b, second in boxes.items():
+            apart = (
+                first["x"] + first["width"] <= second["x"] + 1
+                or second["x"] + second["width"] <= first["x"] + 1
+                or first["y"] + first["height"] <= second["y"] + 1
+                or second["y"] + second["height"] <= first["y"] + 1
+            )
+            assert a == b or apart, (a, first, b, second)
+
+
+def test_the_last_column_of_v_is_whole_when_the_rows_scroll(page: Page, app_url: str) -> None:
+    open_page(page, f"{app_url}/?stage=4&length=40")
+    cut = page.locator(".history").evaluate(
+        "box => { const cells = [...box.querySelectorAll('.line:not([hidden]):not(.away)')].at(-1)"
+        ".querySelector('[data-part=v]');"
+        " return cells.getBoundingClientRect().right - (box.getBoundingClientRect().left + box.clientWidth); }"
+    )
+    assert cut <= 0
+
+
+def test_the_scene_grows_with_the_room(page: Page, app_url: str) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    open_page(page, f"{app_url}/?stage=4&length=16")
+    box = page.locator(".area").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] > 0.8 * 1080
+    size = page.locator(".focus").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    assert size >= 17

@@ -1,0 +1,26 @@
+"""The pages of the app: one line registers one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from explainer.avoided_work.choice import AvoidedChoice
+from explainer.walkthrough.choice import WalkthroughChoice
+
+DIRECTORY = Path(__file__).parent.parent / "pages"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its file below `pages/`, its name, and the class that declares its address parameters."""
+
+    file: str
+    title: str
+    choice: type | None = None
+
+
+#: In the order of the navigation; the first is the one that opens.
+PAGES = (
+    Page("walkthrough", "Walkthrough", WalkthroughChoice),
+    Page("avoided_work", "The avoided work", AvoidedChoice),
+    Page("timing", "Timing lab"),
+)
