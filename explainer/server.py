@@ -19,7 +19,8 @@ from starlette.routing import Route
 from streamlit.runtime import Runtime
 from streamlit.testing.v1 import AppTest
 
-from explainer.kit.cache import WALKS, model
+from explainer.avoided_work.scene import operands as compared_operands
+from explainer.kit.cache import RECOMPUTATIONS, WALKS, model
 from explainer.kit.encode import pack
 from explainer.walkthrough.scene import hidden_rows
 from kvengine import KVEngineError, Transformer
@@ -61,6 +62,7 @@ def routes() -> list[Route]:
     return [
         Route("/operands/weights/{name}/{layer:int}", _weights),
         Route("/operands/walk/{key}/{layer:int}/{rows:int}", _walk),
+        Route("/operands/recomputation/{key}/{layer:int}", _recomputation),
     ]
 
 
@@ -99,6 +101,14 @@ async def _walk(request: Request) -> Response:
     if walk is None or layer >= walk.model.config.n_layers:
         return PlainTextResponse("This walk is no longer kept; step on, and it is recorded again.", 404)
     return _arrays(hidden_rows(walk.record(0), layer, rows), seconds=600)
+
+
+async def _recomputation(request: Request) -> Response:
+    kept = RECOMPUTATIONS.peek(request.path_params["key"])
+    layer = request.path_params["layer"]
+    if kept is None or layer >= kept.model.config.n_layers:
+        return PlainTextResponse("This comparison is no longer kept; reload the page.", 404)
+    return _arrays(compared_operands(kept.found, kept.model, layer), seconds=600)
 
 
 def _arrays(arrays: Mapping[str, np.ndarray], *, seconds: int) -> Response:

@@ -2,86 +2,124 @@
 
 import streamlit as st
 
-from explainer import ui
-from explainer.components.avoided_work import avoided_work
-from explainer.figures import avoided_work as figures
-from explainer.figures.timing_parts import DARK, LIGHT
-from explainer.scenes.avoided_work import scene
-from explainer.scenes.encode import token_label
-from explainer.state import BLUE_LENGTHS
-from explainer.story.avoided_findings import CHARTS, PREMISES, prefill_words
-from kvengine.cost import pass_cost
-from kvengine.experiments import avoided_shares
+from explainer.avoided_work import figures
+from explainer.avoided_work.choice import LENGTHS, AvoidedChoice, length_of, premise_of
+from explainer.avoided_work.findings import shares
+from explainer.avoided_work.lengths import shares_by_length
+from explainer.avoided_work.scene import scene as drawn
+from explainer.avoided_work.words import WORDS, chart_values, chart_words
+from explainer.kit import cache, scene, session
+from explainer.kit.controls import follow, more_controls, picked
+from explainer.kit.encode import token_label
+from explainer.kit.palette import DARK, LIGHT
+from explainer.kit.words import say
 
-KEY = "avoided_work"
-LENGTHS = (2, 4, 8, 16, 24, 32, 48, 64)  # of the curve: each one is run
-STEPS = 8  # decode steps shown behind the prefill
+NAME = "avoided_work"
+STEPS = 8  # steps drawn behind the prefill
+STYLE = """<style>
+.st-key-avoided_premise { row-gap: 0.4rem; }
+.st-key-avoided_premise [data-testid="stButtonGroup"] > div { flex-wrap: wrap; }
+.st-key-avoided_charts [data-testid="stColumn"] { min-width: min(24rem, 100%); }
+</style>"""
 
-choice, card, t = ui.choice(), ui.card(), ui.blue_length()
-text_of = ui.tokenizer(card.name).token_text
-found = ui.recomputation()
-broken = found.premise.changed or (0 if found.premise.causal else -1)
-st.session_state.update(w_blue_length=t, w_broken=min(broken, 1), w_changed=max(broken, 1))
+common, own, card = session.common(), session.own(AvoidedChoice), session.card()
+prompt, tokenizer = session.prompt_ids(), cache.tokenizer(card.name)
+t = length_of(own, len(prompt))
+premise = premise_of(own, t)
+temperature, seed = common.temperature, common.seed
+key, found = cache.recomputation(
+    card.name, prompt[: t + 1], t=t, premise=premise, temperature=temperature, seed=seed
+)
+texts, originals = tokenizer.texts(found.token_ids), tokenizer.texts(found.original_ids)
+told = WORDS["premise"]
 
+# ---- what is compared -------------------------------------------------------------------------------------
 
-def pick_length() -> None:
-    ui.choose(blue_length=st.session_state.w_blue_length)
+st.html(STYLE)
+follow("w_compared", t)
+follow("w_premise", min(premise, 1))
+with more_controls():
+    st.select_slider(
+        told["length"],
+        LENGTHS,
+        key="w_compared",
+        width=190,
+        on_change=lambda: session.choose(t=picked("w_compared", t)),
+        help=told["length_help"],
+    )
 
 
 def pick_premise() -> None:
     # Three words into the text there is most often a name.
-    ui.choose(premise=min(3, t - 1) if st.session_state.w_broken == 1 else st.session_state.w_broken)
+    broken = picked("w_premise", premise)
+    session.choose(premise=min(3, t - 1) if broken == 1 else broken)
 
 
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="avoided_controls"):
-    st.select_slider(
-        "Tokens in the step before",
-        BLUE_LENGTHS,
-        key="w_blue_length",
-        width=230,
-        on_change=pick_length,
-        help="The naive step has one more. A longer prompt is cut, a shorter one continued by the model.",
-    )
+with st.container(horizontal=True, vertical_alignment="center", gap="small", key="avoided_premise"):
+    st.markdown(f"**{told['heading']}**", width="content", help=told["help"])
     st.segmented_control(
-        "Experiment",
-        list(PREMISES),
-        key="w_broken",
+        told["heading"],
+        (0, -1, 1),
+        key="w_premise",
         required=True,
-        format_func=lambda premise: PREMISES[premise],
+        label_visibility="collapsed",
+        format_func=lambda broken: told[{0: "none", -1: "mask", 1: "token"}[broken]],
         on_change=pick_premise,
-        help="Break what the blue rests on, and both passes are run and compared again.",
     )
-    if broken > 0:
+    if premise > 0:
+        follow("w_changed", premise)
         st.selectbox(
-            "Which token",
+            told["which"],
             range(1, t),
             key="w_changed",
-            width=170,
-            format_func=lambda i: f"{i}  {token_label(text_of(found.original_ids[i]))}",
-            on_change=lambda: ui.choose(premise=st.session_state.w_changed),
-            help="In its place comes the token that the model would rather have there.",
+            width=150,
+            label_visibility="collapsed",
+            format_func=lambda i: f"{i}  {token_label(originals[i])}",
+            on_change=lambda: session.choose(premise=picked("w_changed", premise)),
+            help=told["which_help"],
         )
+if len(prompt) > LENGTHS[-1] + 1:
+    said = {"tokens": f"{len(prompt):,}", "most": str(LENGTHS[-1]), "used": str(t + 1)}
+    st.info(say(WORDS["prompt"]["long"], **said), icon=":material/info:")
 
-scene_id = f"{card.name} {hash(found.token_ids)} {broken} {choice.temperature} {choice.seed}"
-data = scene(found, ui.model(card.name), text_of, layer=choice.layer, head=choice.head, scene_id=scene_id)
-avoided_work(
-    data | {"at": choice.op}, key=KEY, on_view_change=lambda: ui.choose(**st.session_state[KEY]["view"])
+# ---- the scene --------------------------------------------------------------------------------------------
+
+layer = common.layer
+scene.mount(
+    NAME,
+    {
+        "key": key,
+        "revision": session.revision(),
+        "at": {"lap": 0, "stage": own.op},
+        "operands": [f"operands/weights/{card.name}/{layer}", f"operands/recomputation/{key}/{layer}"],
+    }
+    | drawn(
+        found,
+        cache.model(card.name),
+        texts=texts,
+        originals=originals,
+        text_of=tokenizer.token_text,
+        layer=layer,
+        head=common.head,
+    ),
+    on_view_change=lambda: session.choose(**scene.sent(NAME, "view")),
 )
+
+# ---- the whole model --------------------------------------------------------------------------------------
 
 palette = DARK if st.context.theme.type == "dark" else LIGHT
-prefill, naive, cached = (
-    pass_cost(card.config, q_len=rows, start=start).multiplications
-    for rows, start in ((t, 0), (t + 1, 0), (1, t))
+lengths = shares_by_length(
+    card.name, prompt[: LENGTHS[-1] + 1], t=t, premise=premise, temperature=temperature, seed=seed
 )
-st.markdown("#### The whole model")
 charts = (
-    figures.by_operation(avoided_shares(found), palette),
-    figures.by_length(ui.avoided_by_length(LENGTHS), t, palette),
-    figures.passes(card.config, t, STEPS, palette),
+    ("operations", figures.by_operation(shares(found), palette)),
+    ("lengths", figures.by_length(lengths, t, palette)),
+    ("passes", figures.passes(card.config, t, STEPS, palette)),
 )
-words = (*CHARTS[:2], (CHARTS[2][0], prefill_words(found, prefill, naive, cached)))
-for column, (title, text), figure in zip(st.columns(3, gap="medium"), words, charts, strict=True):
-    with column:
-        st.markdown(f"**{title}**")
-        st.markdown(text)
-        st.plotly_chart(figure, config={"displayModeBar": False}, theme=None)
+st.markdown(f"#### {WORDS['charts']['heading']}")
+with st.container(key="avoided_charts"):
+    for column, (name, figure) in zip(st.columns(len(charts), gap="medium"), charts, strict=True):
+        with column:
+            title, text = chart_words(name, premise)
+            st.markdown(f"**{title}**  \n{say(text, **chart_values(card.config, t))}")
+            st.plotly_chart(figure, config={"displayModeBar": False}, theme=None, key=f"avoided_{name}")

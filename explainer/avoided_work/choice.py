@@ -14,7 +14,9 @@ class AvoidedChoice:
     the mask, n > 0 the token at position n, 0 nothing. `op`: the operation or reduction shown.
     """
 
-    t: int = whole("tokens", 0, 0, LENGTHS[-1], f"Two steps are compared over {LENGTHS[0]} to {{high}} tokens")
+    t: int = whole(
+        "tokens", 0, 0, LENGTHS[-1], f"Two steps are compared over {LENGTHS[0]} to {{high}} tokens"
+    )
     premise: int = whole(
         "premise", 0, -1, LENGTHS[-1] - 1, "What can be changed is the mask ({low}) or an earlier token"
     )
@@ -24,3 +26,8 @@ class AvoidedChoice:
 def length_of(choice: AvoidedChoice, prompt_tokens: int) -> int:
     """Tokens of the step that the naive one is compared with: as chosen, or all of the prompt but one."""
     return min(LENGTHS[-1], max(LENGTHS[0], choice.t or prompt_tokens - 1))
+
+
+def premise_of(choice: AvoidedChoice, t: int) -> int:
+    """What is broken: a token that lies behind the `t` compared ones is taken back to the last of them."""
+    return min(choice.premise, t - 1)

@@ -3,143 +3,119 @@
 from collections.abc import Callable
 from typing import Literal
 
-from explainer.story.formula import formula, fraction, op, root, row, total, turned, var
+from explainer.kit.formula import formula, fraction, op, root, row, total, turned, var
 
-Kind = Literal["cached", "fresh", "differs", "masked"]
+Kind = Literal["again", "fresh", "differs", "masked"]
+
+#: What is written into the place of row or column i.
+Entry = Callable[[int], str]
+
+#: The operations whose rows come from one row each: entries, from the first form of a row to the last.
+_ROWS: dict[str, tuple[Entry, ...]] = {
+    "x": (lambda i: var("x", i),),
+    "norm": (lambda i: _norm("x", i), lambda i: var("h", i)),
+    "q": (lambda i: turned(i, _times("h", i, var("W", "Q"))), lambda i: var("q", i)),
+    "k": (lambda i: turned(i, _times("h", i, var("W", "K"))), lambda i: var("k", i)),
+    "v": (lambda i: _times("h", i, var("W", "V")), lambda i: var("v", i)),
+    "z": (lambda i: row(total("j"), _cell("a", i, "j"), var("v", "j")), lambda i: var("z", i)),
+    "mid": (lambda i: row(var("o", i), op("+"), var("x", i)), lambda i: var("y", i)),
+    "ffn_norm": (lambda i: _norm("y", i), lambda i: var("g", i)),
+    "hidden": (
+        lambda i: row(
+            _text("silu"),
+            op("("),
+            _times("g", i, _text("Gate")),
+            op(")"),
+            op("⊙"),
+            _times("g", i, _text("Up")),
+        ),
+        lambda i: var("m", i),
+    ),
+    "ffn": (lambda i: _times("m", i, _text("Down")), lambda i: var("f", i)),
+    "post": (lambda i: row(var("f", i), op("+"), var("y", i)), lambda i: var("x", i)),
+}
 
 
-def _words(text: str) -> str:
-    return f"<mtext>{text}</mtext>"
+class Equations:
+    """Of one layer over t earlier rows and a new one; `kind(operation, i, j)` is what was found there."""
 
+    def __init__(
+        self, t: int, n_heads: int, head_dim: int, kind: Callable[[str, int, int | None], Kind]
+    ) -> None:
+        self.t, self.n_heads, self.head_dim, self.kind = t, n_heads, head_dim, kind
 
-class Math:
-    """Equations over t earlier rows and a new one; `kind(operation, i, j)` is what was found there."""
+    def of(self, key: str) -> tuple[str, ...]:
+        if key == "scores":
+            grid = self._square(
+                key, lambda i, j: row(var("q", i), op("·"), var("k", j)), row(op("−"), op("∞"))
+            )
+            return (formula(var("S"), op("="), fraction(_n(1), root(_n(self.head_dim))), grid),)
+        if key == "weights":
+            grid = self._square(key, lambda i, j: _cell("a", i, j), _n(0))
+            return (formula(var("A"), op("="), _text("softmax"), op("("), var("S"), op(")"), op("="), grid),)
+        if key == "readout":
+            last = row(_norm("x", self.t), kind="fresh", ref="new")
+            return (
+                formula(
+                    var("logits", kind="fresh"), op("="), last, "<msup><mi>E</mi><mtext>T</mtext></msup>"
+                ),
+            )
+        entries = _ROWS.get(key) or (self._heads, lambda i: var("o", i))
+        name = [var(key.upper()), op("=")] if key in ("x", "q", "k", "v") else []
+        matrices = [part for entry in entries for part in (op("="), self._matrix(self._lines(key, entry)))]
+        return (formula(*name, *matrices[1:]),)
 
-    def __init__(self, t: int, kind: Callable[[str, int, int | None], Kind]) -> None:
-        self.t, self.kind = t, kind
-        self.shown = (0, None, t - 1, t) if t > 2 else tuple(range(t + 1))
+    def _heads(self, i: int) -> str:
+        """The heads of row i side by side, times W_O."""
+        shown = [0, self.n_heads - 1][: self.n_heads]
+        heads = [f"<msubsup><mi>z</mi>{_n(i)}{row(op('('), _n(head), op(')'))}</msubsup>" for head in shown]
+        return row(op("["), op("…").join(heads), op("]"), var("W", "O"))
 
-    def _matrix(self, cells: Callable[[int], list[str]], width: int = 1) -> str:
-        lines = []
-        for i in self.shown:
-            entries = [op("⋮")] * width if i is None else cells(i)
-            lines.append("<mtr>" + "".join(f"<mtd>{entry}</mtd>" for entry in entries) + "</mtr>")
-        return "<mtable>" + "".join(lines) + "</mtable>"
+    def _rows(self) -> tuple[int | None, ...]:
+        """The rows that are written out; None stands for those between."""
+        return (0, None, self.t - 1, self.t) if self.t > 2 else tuple(range(self.t + 1))
 
-    def _rows(self, key: str, entry: Callable[[int], str]) -> str:
-        return self._matrix(lambda i: [row(entry(i), kind=self.kind(key, i, None))])
+    def _lines(self, key: str, entry: Entry) -> list[list[str]]:
+        def line(i: int) -> str:
+            return row(entry(i), kind=self.kind(key, i, None), ref="new" if i == self.t else "old")
 
-    def column(self, key: str, name: str) -> tuple[str, ...]:
-        return (formula(var(name.upper()), op("="), self._rows(key, lambda i: var(name, i))),)
-
-    def rowwise(self, key: str, pattern: str, result: str) -> tuple[str, ...]:
-        """`pattern` is applied to each row alone: its single letters o, x, y, g, m, f get the row's index."""
-
-        def entry(i: int) -> str:
-            parts = []
-            for piece in _pieces(pattern):
-                parts.append(var(piece, i) if piece in {"o", "x", "y", "g", "m", "f"} else _plain(piece))
-            return row(*parts)
-
-        return (formula(self._rows(key, entry), op("="), self._rows(key, lambda i: var(result, i))),)
-
-    def projected(self, key: str, name: str, matrix: str, *, turned: bool) -> tuple[str, ...]:
-        def entry(i: int) -> str:
-            product = row(var("h", i), var("W", matrix))
-            return _turned(i, product) if turned else product
-
-        return (
-            formula(
-                var(matrix), op("="), self._rows(key, entry), op("="), self._rows(key, lambda i: var(name, i))
-            ),
-        )
+        return [[op("⋮") if i is None else line(i)] for i in self._rows()]
 
     def _square(self, key: str, entry: Callable[[int, int], str], hidden: str) -> str:
         columns = (0, None, self.t) if self.t > 1 else (0, 1)
 
-        def cells(i: int) -> list[str]:
-            found = []
-            for j in columns:
-                kind = self.kind(key, i, j) if j is not None else "fresh"
-                inside = op("⋯") if j is None else hidden if kind == "masked" else entry(i, j)
-                found.append(row(inside, kind="" if j is None else kind))
-            return found
+        def cell(i: int | None, j: int | None) -> str:
+            if i is None:
+                return op("⋮")
+            if j is None:
+                return op("⋯")
+            kind = self.kind(key, i, j)
+            return row(hidden if kind == "masked" else entry(i, j), kind=kind)
 
-        return self._matrix(cells, len(columns))
+        return self._matrix([[cell(i, j) for j in columns] for i in self._rows()])
 
-    def scores(self, head_dim: int) -> tuple[str, ...]:
-        grid = self._square(
-            "scores", lambda i, j: row(var("q", i), op("·"), var("k", j)), row(op("−"), op("∞"))
-        )
-        return (formula(var("S"), op("="), fraction("<mn>1</mn>", root(f"<mn>{head_dim}</mn>")), grid),)
-
-    def weights(self) -> tuple[str, ...]:
-        grid = self._square(
-            "weights", lambda i, j: f"<msub><mi>a</mi>{row(_n(i), op(','), _n(j))}</msub>", _n(0)
-        )
-        rule = formula(
-            f"<msub><mi>a</mi>{row('<mi>i</mi>', op(','), '<mi>j</mi>')}</msub>",
-            op("="),
-            fraction(
-                f"<msup><mi>e</mi>{_index('s', 'i', 'j')}</msup>",
-                row(total("l"), f"<msup><mi>e</mi>{_index('s', 'i', 'l')}</msup>"),
-            ),
-        )
-        return (
-            formula(var("A"), op("="), _words("softmax"), op("("), var("S"), op(")"), op("="), grid),
-            rule,
-        )
-
-    def mixed(self) -> tuple[str, ...]:
-        def entry(i: int) -> str:
-            return row(
-                total("j"), f"<msub><mi>a</mi>{row(_n(i), op(','), '<mi>j</mi>')}</msub>", var("v", "j")
-            )
-
-        return (formula(self._rows("z", entry), op("="), self._rows("z", lambda i: var("z", i))),)
-
-    def concatenated(self, heads: int) -> tuple[str, ...]:
-        def entry(i: int) -> str:
-            def z(head: int) -> str:
-                return f"<msubsup><mi>z</mi>{_n(i)}{row(op('('), _n(head), op(')'))}</msubsup>"
-
-            return row(z(0), *([op("…"), z(heads - 1)] if heads > 1 else []))
-
-        return (
-            formula(
-                self._rows("out", entry), var("W", "O"), op("="), self._rows("out", lambda i: var("o", i))
-            ),
-        )
-
-    def readout(self) -> tuple[str, ...]:
-        last = row(_words("norm"), op("("), var("x", self.t), op(")"), kind="fresh")
-        return (
-            formula(var("logits", kind="fresh"), op("="), last, "<msup><mi>E</mi><mtext>T</mtext></msup>"),
-        )
-
-
-def _turned(i: int, inside: str) -> str:
-    return turned(i, inside)
+    @staticmethod
+    def _matrix(lines: list[list[str]]) -> str:
+        cells = ["".join(f"<mtd>{entry}</mtd>" for entry in line) for line in lines]
+        return "<mtable>" + "".join(f"<mtr>{line}</mtr>" for line in cells) + "</mtable>"
 
 
 def _n(i: int) -> str:
     return f"<mn>{i}</mn>"
 
 
-def _index(name: str, i: str, j: str) -> str:
-    return f"<msub><mi>{name}</mi>{row(f'<mi>{i}</mi>', op(','), f'<mi>{j}</mi>')}</msub>"
+def _text(word: str) -> str:
+    return f"<mtext>{word}</mtext>"
 
 
-def _pieces(pattern: str) -> list[str]:
-    """ "norm(x)" -> ["norm", "(", "x", ")"]."""
-    pieces: list[str] = []
-    for sign in pattern.replace(" ", ""):
-        if sign.isalpha() and pieces and pieces[-1].isalpha():
-            pieces[-1] += sign
-        else:
-            pieces.append(sign)
-    return pieces
+def _norm(name: str, i: int) -> str:
+    return row(_text("norm"), op("("), var(name, i), op(")"))
 
 
-def _plain(piece: str) -> str:
-    return _words(piece) if piece.isalpha() else op(piece)
+def _times(name: str, i: int, matrix: str) -> str:
+    return row(var(name, i), matrix)
+
+
+def _cell(name: str, i: int, j: int | str) -> str:
+    column = _n(j) if isinstance(j, int) else f"<mi>{j}</mi>"
+    return f"<msub><mi>{name}</mi>{row(_n(i), op(','), column)}</msub>"

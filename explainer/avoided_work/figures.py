@@ -1,85 +1,110 @@
 """How much of a naive step was there before: by operation, by length, and from pass to pass."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import plotly.graph_objects as go
 
-from explainer.figures.timing_parts import Palette, lay_out
-from explainer.story.avoided_work import OPERATIONS
+from explainer.avoided_work.findings import Share
+from explainer.avoided_work.words import WORDS
+from explainer.kit.palette import Palette, again, lay_out
 from kvengine.config import Config
 from kvengine.cost import pass_cost
 
-HEIGHT = 330
+#: Two operations have the same name on the rail.
+_NAMES = {"norm": "norm, first", "ffn_norm": "norm, second"}
 
 
-def _figure(palette: Palette) -> go.Figure:
+def _figure(palette: Palette, **layout: Any) -> go.Figure:
     figure = go.Figure()
     lay_out(figure, palette)
-    figure.update_layout(height=HEIGHT, margin={"l": 78, "r": 14, "t": 26, "b": 44})
+    figure.update_layout(barmode="stack", bargap=0.25, legend_traceorder="normal", **layout)
     return figure
 
 
-def _hatched(colour: str, palette: Palette) -> dict[str, object]:
+def _different(palette: Palette) -> dict[str, Any]:
+    """A bar's fill for what came out differently, with a mark of its own."""
     return {
-        "color": colour,
-        "pattern": {"shape": "/", "bgcolor": colour, "fgcolor": palette.paper, "size": 6},
+        "color": palette.violet,
+        "pattern": {
+            "shape": "x",
+            "bgcolor": palette.violet,
+            "fgcolor": palette.paper,
+            "size": 5,
+            "solidity": 0.2,
+        },
     }
 
 
-def by_operation(shares: dict[str, float], palette: Palette) -> go.Figure:
-    """Share of cells that came out as before, by operation, all layers together."""
-    named = [(op.label, op.key, shares[op.key]) for op in OPERATIONS if op.key in shares]
-    places = {"norm": "norm 1", "ffn_norm": "norm 2"}
-    names = [places.get(key, label) for label, key, _ in named]
-    values = [100 * share for *_, share in named]
-    figure = _figure(palette)
-    bars = {"orientation": "h", "y": names, "hovertemplate": "%{y}: %{x:.1f} %<extra></extra>"}
-    figure.add_bar(x=values, name="as before", marker_color=palette.blue, **bars)
-    figure.add_bar(
-        x=[100 - value for value in values],
-        name="not as before",
-        marker=_hatched(palette.orange, palette),
-        **bars,
+def _stacked(
+    figure: go.Figure, shares: list[Share], palette: Palette, *, flat: bool, names: list[str]
+) -> None:
+    """As before, differently, new: bars that add up to 100 percent, each kind only where there is any."""
+    legend = WORDS["tally"]
+    kinds = (
+        (legend["again"], [share.equal for share in shares], again(palette)),
+        (legend["different"], [share.different for share in shares], _different(palette)),
+        (legend["new"], [share.new for share in shares], {"color": palette.orange}),
     )
-    figure.update_layout(barmode="stack", bargap=0.25, legend_traceorder="normal")
+    along, across = ("x", "y") if flat else ("y", "x")
+    for name, parts, marker in kinds:
+        if any(parts):
+            figure.add_bar(
+                **{along: [100 * part for part in parts], across: names},
+                orientation="h" if flat else "v",
+                name=name,
+                marker=marker,
+                hovertemplate=f"%{{{across}}}: %{{{along}:.1f}} % {name}<extra></extra>",
+            )
+
+
+def by_operation(shares: Mapping[str, Share], palette: Palette) -> go.Figure:
+    """Shares of the cells by operation, all layers together."""
+    keys = [key for key in shares if key != "all"]
+    names = [_NAMES.get(key, WORDS["operation"][key]["rail"]) for key in keys]
+    figure = _figure(palette)
+    _stacked(figure, [shares[key] for key in keys], palette, flat=True, names=names)
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(title="% of the cells of a naive step", range=[0, 100])
+    figure.update_xaxes(title="% of a naive step's numbers", range=[0, 100])
     return figure
 
 
-def by_length(shares: dict[int, dict[str, float]], t: int, palette: Palette) -> go.Figure:
-    """The same share as the text grows: of every cell, and of scores and weights."""
-    lengths = list(shares)
+def by_length(shares: Mapping[int, Share], t: int, palette: Palette) -> go.Figure:
+    """The same of all operations together, as the text grows; the length of the scene stands out."""
+    names = [f"<b>{length}</b>" if length == t else str(length) for length in shares]
     figure = _figure(palette)
-    lines = (("all", "all operations", palette.blue, "solid"), ("scores", "scores", palette.grey, "dash"))
-    for key, name, colour, dash in lines:
-        figure.add_scatter(
-            x=lengths,
-            y=[100 * shares[n][key] for n in lengths],
-            name=name,
-            mode="lines+markers",
-            line={"color": colour, "dash": dash},
-            hovertemplate=f"{name}, %{{x}} tokens before: %{{y:.1f}} %<extra></extra>",
-        )
-    figure.add_vline(x=t, line={"color": palette.muted, "dash": "dot", "width": 1})
-    figure.update_xaxes(title="tokens in the step before", tickvals=[n for n in lengths if n not in (4, 24)])
-    figure.update_yaxes(title="% as before", range=[0, 103])
+    _stacked(figure, list(shares.values()), palette, flat=False, names=names)
+    figure.update_xaxes(title="tokens in the step before", type="category")
+    figure.update_yaxes(title="% of the numbers", range=[0, 100])
     return figure
 
 
 def passes(config: Config, t: int, steps: int, palette: Palette) -> go.Figure:
-    """Multiplications of the prefill and of the steps behind it, with and without a cache."""
-    names = ["prefill", *(f"+{i}" for i in range(1, steps + 1))]
+    """Multiplications of the prefill and of the steps behind it: those a cache leaves, and those it saves."""
+    names = ["first", *(f"+{i}" for i in range(1, steps + 1))]
 
-    def counts(cached: bool) -> list[float]:
-        decode = [(1, t + i) if cached else (t + i + 1, 0) for i in range(steps)]
-        passes = [(t, 0), *decode]
-        return [pass_cost(config, q_len=rows, start=start).multiplications / 1e6 for rows, start in passes]
+    def count(rows: int, start: int) -> float:
+        return pass_cost(config, q_len=rows, start=start).multiplications / 1e6
 
+    cached = [count(t, 0), *(count(1, t + i) for i in range(steps))]
+    naive = [count(t, 0), *(count(t + i + 1, 0) for i in range(steps))]
+    saved = [whole - part for whole, part in zip(naive, cached, strict=True)]
     figure = _figure(palette)
-    hover = "%{x}: %{y:.2f} million<extra></extra>"
-    naive = _hatched(palette.blue, palette)
-    figure.add_bar(x=names, y=counts(False), name="without a cache", marker=naive, hovertemplate=hover)
-    figure.add_bar(x=names, y=counts(True), name="with it", marker_color=palette.orange, hovertemplate=hover)
-    figure.update_layout(barmode="group", bargap=0.25, bargroupgap=0.05)
+    hover = "%{x}: %{y:.2f} million, "
+    figure.add_bar(
+        x=names,
+        y=cached,
+        name="needed",
+        marker={"color": palette.orange},
+        hovertemplate=f"{hover}needed<extra></extra>",
+    )
+    figure.add_bar(
+        x=names,
+        y=saved,
+        name="repeated without a cache",
+        marker=again(palette),
+        hovertemplate=f"{hover}repeated without a cache<extra></extra>",
+    )
     figure.update_xaxes(title="pass", type="category")
-    figure.update_yaxes(title="million multiplications")
+    figure.update_yaxes(title="million multiplications", rangemode="tozero")
     return figure

@@ -1,62 +1,99 @@
-"""What the comparison found and what follows from it: the sentences over the scene, and the reductions."""
+"""What the comparison of two steps found, and what follows from it: counted from the states of the cells."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
+from explainer.avoided_work.words import KEYS, WORDS
+from explainer.kit.units import byte_size
+from explainer.kit.words import count
 from kvengine.compare import TOLERANCE, State
 from kvengine.config import Config
-from kvengine.experiments import Recomputation, Way
+from kvengine.experiments import Recomputation, Way, name_of
 from kvengine.walk import TOLERANCE as SAME_RESULT
 
-REDUCTIONS = ("Everything again", "Keep all blue", "What is read", "Keep K and V", "Side by side")
+#: What the reductions keep, by mode: the way that was run for it.
+WAY_OF = {"again": "naive", "all": "stored", "kv": "cached"}
 
 
-# ---- what was found --------------------------------------------------------------------------------------
+# ---- shares ----------------------------------------------------------------------------------------------
 
 
-def finding(r: Recomputation, labels: list[str], originals: list[str]) -> str:
-    """How many cells of the whole model were compared, and how many came out as before."""
-    layers = len({name.split(".")[1] for name in r.tensors if "." in name})
-    if r.premise.holds:
-        return (
-            f"Compared with the step before: {r.equal:,} of {r.compared:,} earlier cells came out as before, "
-            f"in all {layers} layers."
-        )
-    if not r.premise.causal:
-        early, late = _split(r, lambda name: name == "embed" or _before_softmax(name))
-        return (
-            f"No mask, so earlier rows see “{labels[-1]}”. Up to the scores of layer 0, {_of(early)} earlier "
-            f"cells came out as before; from its softmax on, {_of(late)}."
-        )
-    row = r.premise.changed or 0
-    above, first, rest = (
-        _rows(r, lambda name: True, 0, row),
-        _rows(r, _in_first, row, r.t),
-        _rows(r, lambda name: not _in_first(name), row, r.t),
-    )
-    return (
-        f"“{originals[row]}” became “{labels[row]}” in the naive step. In the {_count(row, 'row')} before "
-        f"it, {_of(above)} cells came out as before; from its row on, {_of(first)} in layer 0 and "
-        f"{_of(rest)} above it."
-    )
+@dataclass(frozen=True)
+class Share:
+    """Of the cells of a naive step, those that came out as before, and those that came out differently.
+
+    The others are new. What the mask hides is left out.
+    """
+
+    equal: float
+    different: float
+
+    @property
+    def new(self) -> float:
+        return 1 - self.equal - self.different
 
 
-def not_as_before(equal: int, compared: int) -> str:
-    """What is said of an operation whose earlier cells are not all blue."""
-    return (
-        f"The premise is broken: {equal:,} of its {compared:,} earlier cells, all heads, came out as before."
-    )
+def shares(r: Recomputation) -> dict[str, Share]:
+    """By operation, all layers together, and of all operations as `all`.
+
+    `x` is the embedding alone: what later layers take in is an earlier result.
+    """
+    n_layers = sum(name.endswith(".attn_norm") for name in r.tensors)
+    tensors = {key: [r.tensors[name_of(key, layer)] for layer in range(n_layers)] for key in KEYS[1:-1]}
+    tensors |= {"x": [r.tensors["embed"]], "all": list(r.tensors.values())}
+    found = {}
+    for key, compared in tensors.items():
+        counts = [sum(tensor.count(state) for tensor in compared) for state in State]
+        total = sum(counts) - counts[State.MASKED]
+        found[key] = Share(counts[State.EQUAL] / total, counts[State.DIFFERENT] / total)
+    return {key: found[key] for key in (*KEYS[:-1], "all")}
 
 
-def tolerance() -> str:
-    return f"Equal means: apart by no more than {_small(TOLERANCE)}, plus {_small(TOLERANCE)} of the value."
+# ---- the comparison, in one line -------------------------------------------------------------------------
 
 
-def _of(pair: tuple[int, int]) -> str:
-    return f"{pair[0]:,} of {pair[1]:,}"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+def finding(r: Recomputation, config: Config, labels: list[str], originals: list[str]) -> dict[str, Any]:
+    """How many numbers of the whole model came out as before, and where the largest difference is."""
+    largest = r.largest[1].largest
+    where = _where_largest(r, config)
+    told = WORDS["finding"]
+    case = "holds" if r.premise.holds else "changed" if r.premise.causal else "unmasked"
+    said = {
+        "token": labels[-1],
+        "layers": count(config.n_layers, "layer"),
+        "equal": f"{r.equal:,}",
+        "compared": f"{r.compared:,}",
+        "tolerance": small(TOLERANCE),
+        "largest": small(largest),
+        "where_layer": str(where["layer"]),
+        "where_operation": WORDS["operation"][where["op"]]["rail"],
+        "where_row": str(where["row"]),
+    }
+    if case == "changed":
+        row = r.premise.changed or 0
+        said |= {
+            "original": originals[row],
+            "changed": labels[row],
+            "rows_above": count(row, "row"),
+            "above_row": _of(r, lambda name: True, 0, row),
+            "first_layer": _of(r, _in_first, row, r.t),
+            "other_layers": _of(r, lambda name: not _in_first(name), row, r.t),
+        }
+    elif case == "unmasked":
+        said |= {
+            "early": _of(r, _before_softmax, 0, r.t),
+            "late": _of(r, lambda name: not _before_softmax(name), 0, r.t),
+        }
+    return {
+        "text": told[case],
+        "tolerance": told["tolerance"],
+        "largest": told["largest"] if largest else told["exact"],
+        "jump": told["where"] if largest else "",
+        "where": where,
+        "holds": r.equal == r.compared,
+        "values": said,
+    }
 
 
 def _in_first(name: str) -> bool:
@@ -64,139 +101,132 @@ def _in_first(name: str) -> bool:
 
 
 def _before_softmax(name: str) -> bool:
-    return name in {f"layers.0.attn{part}" for part in ("_norm", ".q_rot", ".k_rot", ".v", ".masked")}
+    return name in {name_of(key, 0) for key in ("x", "norm", "q", "k", "v", "scores")}
 
 
-def _split(r: Recomputation, first: Callable[[str], bool]) -> tuple[tuple[int, int], tuple[int, int]]:
-    return _rows(r, first, 0, r.t), _rows(r, lambda name: not first(name), 0, r.t)
-
-
-def _rows(r: Recomputation, chosen: Callable[[str], bool], start: int, end: int) -> tuple[int, int]:
-    """(equal, compared) cells of the chosen tensors in the rows start … end."""
+def _of(r: Recomputation, chosen: Callable[[str], bool], start: int, end: int) -> str:
+    """ "7 of 9": equal and compared cells of the chosen tensors in the rows start … end."""
     equal = compared = 0
     for name, tensor in r.tensors.items():
         if chosen(name):
             state = tensor.state[..., start:end, :]
             same = int((state == State.EQUAL).sum())
             equal, compared = equal + same, compared + same + int((state == State.DIFFERENT).sum())
-    return equal, compared
+    return f"{equal:,} of {compared:,}"
+
+
+def _where_largest(r: Recomputation, config: Config) -> dict[str, Any]:
+    """The operation, layer, head and cell of the largest difference of all."""
+    name, tensor = r.largest
+    head, row, col = tensor.where if len(tensor.where) == 3 else (0, *tensor.where)
+    places = ((layer, key) for layer in range(config.n_layers) for key in KEYS[:-1])
+    layer, key = next((layer, key) for layer, key in places if name_of(key, layer) == name)
+    return {"layer": layer, "op": key, "head": head, "row": row, "col": col, "largest": tensor.largest}
 
 
 # ---- the reductions --------------------------------------------------------------------------------------
 
 
-def reductions(
-    r: Recomputation, config: Config, text_of: Callable[[int], str]
-) -> tuple[dict[str, object], ...]:
-    """The five steps from everything again to the cache, each with what was counted and run."""
-    n, t = r.t + 1, r.t
-    share = r.cached.floats / r.stored.floats
-    less = f"{share:.0%} of everything blue"
-    tokens = {name: text_of(way.next_token) for name, way in _ways(r).items()}
-    names = {"k": "K", "v": "V"}
-    read = " and ".join(names.get(key, key) for key in sorted(r.read)) or "nothing"
-    return (
-        {
-            "title": "A naive step computes everything again",
-            "focus": f"All {n} rows go through all {config.n_layers} layers: "
-            f"{r.naive.multiplications:,} multiplications for one token. "
-            f"{r.equal:,} cells come out as they did one step before.",
-            "why": "Nothing is kept, so nothing can be reused.",
-            "verdict": f"Next token: “{tokens['naive']}”.",
-        },
-        {
-            "title": "First reduction: store everything blue",
-            "focus": f"Keep all cells of the step before, {r.stored.floats:,} floats; compute the new row: "
-            f"{r.stored.multiplications:,} multiplications instead of {r.naive.multiplications:,}.",
-            "why": "This was run: in every operation, stored rows took the place of those computed again.",
-            "verdict": _verdict(r.stored, tokens["stored"], tokens["naive"]),
-        },
-        {
-            "title": "Only the last row matters, and it reads little",
-            "focus": f"To choose the next token the readout takes the last row, and of all rows above it "
-            f"this one reads only {read}: {r.cached.floats:,} of {r.stored.floats:,} stored floats.",
-            "why": "Also run: one operation after the other had its stored rows replaced by NaN, all layers. "
-            f"The last row's logits changed for {read}, and for no other.",
-            "verdict": "Dimmed: stored, and read by nobody.",
-        },
-        {
-            "title": "Second reduction: keep only K and V",
-            "focus": f"{r.cached.floats:,} floats, {less}. What is computed stays the same: "
-            f"{r.cached.multiplications:,} multiplications.",
-            "why": "Computed: every operation of the new row, its k and v included. Reused: K and V of the "
-            f"{_count(t, 'earlier row')}. Never stored: all other cells.",
-            "verdict": _verdict(r.cached, tokens["cached"], tokens["naive"]),
-        },
-        {
-            "title": "One step, three ways",
-            "focus": "Three runs for the same token. The two that store something compute the same, "
-            "and differ in what they keep.",
-            "why": "The logits of the three runs are held against each other. They agree but for rounding: "
-            "their matrices have other shapes."
-            if r.premise.holds
-            else "The premise is broken: what was stored is not what the naive pass computes.",
-            "verdict": "",
-        },
-    )
+def reductions(r: Recomputation, text_of: Callable[[int], str]) -> list[dict[str, Any]]:
+    """The steps from everything again to the cache: which sentences each says."""
+    said = []
+    for told in WORDS["reduction"]:
+        mode = told["mode"]
+        why = told["why"] if r.premise.holds else told.get("why_broken", told["why"])
+        step: dict[str, Any] = {name: told[name] for name in ("mode", "rail", "title", "focus")} | {
+            "why": why
+        }
+        if mode in WAY_OF:
+            step |= _verdict(r, WAY_OF[mode], text_of)
+        elif "verdict" in told:
+            step |= {"verdict": told["verdict"], "holds": True}
+        if "question" in told:
+            step |= {"question": told["question"], "answers": _answers(r, mode)}
+        said.append(step)
+    return said
 
 
-def _ways(r: Recomputation) -> dict[str, Way]:
-    return {"naive": r.naive, "stored": r.stored, "cached": r.cached}
+def reduction_values(r: Recomputation) -> dict[str, str]:
+    """What fills the reductions' sentences in, beside the values of the operations."""
+    return {
+        "equal": f"{r.equal:,}",
+        "naive_work": f"{r.naive.multiplications:,}",
+        "stored_work": f"{r.stored.multiplications:,}",
+        "cached_work": f"{r.cached.multiplications:,}",
+        "stored_floats": f"{r.stored.floats:,}",
+        "cached_floats": f"{r.cached.floats:,}",
+        "share": _percent(r),
+        "read": _read(r),
+    }
 
 
-def side_by_side(r: Recomputation, text_of: Callable[[int], str]) -> list[dict[str, object]]:
+def ways(r: Recomputation, text_of: Callable[[int], str]) -> list[dict[str, Any]]:
     """The three ways as they were run: what each kept, computed, and came to."""
-    titles = {"naive": "Naive", "stored": "Store everything", "cached": "KV cache"}
+    told = WORDS["ways"]
     return [
         {
             "key": key,
-            "title": titles[key],
+            "mode": mode,
+            "title": told[key],
             "floats": way.floats,
-            "bytes": way.bytes,
             "multiplications": way.multiplications,
-            "token": text_of(way.next_token),
-            "probability": way.probability,
-            "difference": way.difference,
-            "same": way.next_token == r.naive.next_token,
-            "holds": way.difference <= SAME_RESULT,
+            "holds": _holds(r, way),
+            "values": {
+                "work": f"{way.multiplications:,}",
+                "floats": f"{way.floats:,}",
+                "bytes": byte_size(way.bytes),
+                "token": text_of(way.next_token),
+                "probability": f"{way.probability:.3f}",
+                "difference": small(way.difference),
+            },
         }
-        for key, way in _ways(r).items()
+        for (mode, key), way in zip(WAY_OF.items(), (r.naive, r.stored, r.cached), strict=True)
     ]
 
 
-def _verdict(way: Way, token: str, naive_token: str) -> str:
-    largest = f"largest difference of the logits {_small(way.difference)}"
-    if way.difference <= SAME_RESULT and token == naive_token:
-        return f"✓ Same next token, “{token}”; {largest}."
-    same = f"“{token}”" if token == naive_token else f"“{token}” instead of “{naive_token}”"
-    return f"✗ The result is another one: {same}; {largest}. What was stored does not hold any more."
+def small(x: float) -> str:
+    """7.6e−6; 0.35 where it is not small at all."""
+    return f"{x:.2f}" if x == 0 or x >= 0.01 else f"{x:.1e}".replace(".0e", "e").replace("e-0", "e−")
 
 
-def _small(x: float) -> str:
-    return "0" if x == 0 else f"{x:.0e}".replace("e-0", "e−").replace("e-", "e−") if x < 0.01 else f"{x:.2f}"
+def _holds(r: Recomputation, way: Way) -> bool:
+    return way.difference <= SAME_RESULT and way.next_token == r.naive.next_token
 
 
-# ---- the first pass --------------------------------------------------------------------------------------
+def _verdict(r: Recomputation, key: str, text_of: Callable[[int], str]) -> dict[str, Any]:
+    way: Way = getattr(r, key)
+    if key == "naive":
+        case = "naive"
+    elif _holds(r, way):
+        case = "same"
+    else:
+        case = "differs" if way.next_token == r.naive.next_token else "other"
+    said = {
+        "token": text_of(way.next_token),
+        "naive_token": text_of(r.naive.next_token),
+        "difference": small(way.difference),
+    }
+    return {"verdict": WORDS["verdict"][case], "verdict_values": said, "holds": case in ("naive", "same")}
 
 
-def prefill_words(r: Recomputation, prefill: int, naive: int, cached: int) -> str:
-    """What the cache does not save. The three counts are multiplications of one pass each."""
-    return (
-        f"The first pass over {_count(r.t, 'token')} has no step before it: nothing is blue, and it takes "
-        f"{prefill:,} multiplications with a cache or without. The cache is only filled here. It pays from "
-        f"the next token on: {cached:,} instead of {naive:,}."
-    )
+def _percent(r: Recomputation) -> str:
+    return f"{r.cached.floats / r.stored.floats:.0%}"
 
 
-#: Titles and words over the three charts; the third is filled in by `prefill_words`.
-CHARTS = (
-    (
-        "What was there before",
-        "Share of the naive step's cells that came out as in the step before, all layers together.",
-    ),
-    ("It grows with the text", "Each point is two passes, run and compared: a longer text, a larger share."),
-    ("What the cache does not save", ""),
-)
+def _read(r: Recomputation) -> str:
+    """The operations that the last row reads, as words."""
+    names = [WORDS["operation"][key]["rail"] for key in KEYS if key in r.read]
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or WORDS["answers"]["nothing"]
 
-#: What the control on the page offers.
-PREMISES = {0: "as is", -1: "no causal mask", 1: "change a token"}
+
+def _answers(r: Recomputation, mode: str) -> tuple[list[str], int]:
+    """The options of a reduction's question, and which of them is right."""
+    if mode == "read":
+        told = WORDS["answers"]
+        options = [told["all"], told["qkv"], told["kv"], told["x"]]
+        right = _read(r)
+        options += [right] if right not in options else []
+        return options, options.index(right)
+    share = r.cached.floats / r.stored.floats
+    sizes = sorted({share, 2 / 3, 1 / 2} if share < 0.4 else {share, 0.1, 0.9})
+    return [f"{size:.0%}" for size in sizes], sizes.index(share)

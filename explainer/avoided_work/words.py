@@ -1,185 +1,168 @@
-"""The operations of a layer and the two reductions: what each says, filled in from what was found."""
+"""The operations of a layer: which of the sentences in words.toml each says, and what fills them in."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from explainer.story.avoided_formula import Kind, Math
+from explainer.avoided_work.equations import Equations, Kind
+from explainer.kit.words import count, terms, words_of
 from kvengine.compare import State
 from kvengine.config import Config
+from kvengine.cost import pass_cost
+from kvengine.graph import GRAPH, sizes
 
+WORDS = words_of(Path(__file__).with_name("words.toml"))
 
-@dataclass(frozen=True)
-class Operation:
-    """One stop of the rail. `heads` says whose rows the grid holds: "", "q" (every head) or "kv"."""
-
-    key: str
-    label: str  # on the rail
-    heads: str = ""
-
-
-OPERATIONS = (
-    Operation("x", "x"),
-    Operation("norm", "norm"),
-    Operation("q", "Q", "q"),
-    Operation("k", "K", "kv"),
-    Operation("v", "V", "kv"),
-    Operation("scores", "scores", "q"),
-    Operation("weights", "softmax", "q"),
-    Operation("z", "head out", "q"),
-    Operation("out", "W_O"),
-    Operation("mid", "+ x"),
-    Operation("ffn_norm", "norm"),
-    Operation("hidden", "MLP in"),
-    Operation("ffn", "MLP out"),
-    Operation("post", "+"),
-    Operation("readout", "readout"),
-)
-
-
-@dataclass(frozen=True)
-class Words:
-    title: str
-    focus: str
-    why: str
-    formulas: tuple[str, ...]
+#: The operations in the order of the rail; words.toml has them in the same order.
+KEYS: tuple[str, ...] = tuple(WORDS["operation"])
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What the sentences of one layer's operations are filled in from."""
+    """One layer of two compared steps: what the sentences of its operations are filled in from."""
 
     config: Config
     layer: int
     t: int
+    causal: bool
     token: str  # the new one
     next_token: str
-    probability: float
+    probability: float  # of the next token, at the temperature
+    temperature: float
     states: dict[str, np.ndarray]  # of State, by operation, [heads, rows, cols]
 
 
-def words(s: Scope) -> dict[str, Words]:
-    """The words of every operation, by its key."""
-    c, t, n = s.config, s.t, s.t + 1
-    math = Math(t, lambda key, i, j: _kind(s.states, key, i, j))
-    group = f"{c.group_size} query heads share each KV head. " if c.group_size > 1 else ""
-    last = s.layer == c.n_layers - 1
+def values(s: Scope) -> dict[str, str]:
+    """The named values of the operations' sentences, as text."""
+    c, n = s.config, s.t + 1
     masked = int((s.states["scores"][0] == State.MASKED).sum())
-    below = "The embeddings" if s.layer == 0 else f"What layer {s.layer - 1} left behind"
     return {
-        "x": Words(
-            "What the layer takes in",
-            f"{below}: {n} rows of {c.d_model} numbers, one a token. “{s.token}” is the new one.",
-            "A naive step starts with all rows, though all but one have been through this layer before.",
-            math.column("x", "x"),
-        ),
-        "norm": Words(
-            "Each row is scaled by its own size",
-            "RMSNorm divides a row by the root mean square of its numbers. No row looks at another.",
-            "A row that came in as before leaves as before.",
-            math.rowwise("norm", "norm(x)", "h"),
-        ),
-        "q": Words(
-            "Queries: what each token asks for",
-            f"h times the query weights, turned by the row's position: {c.head_dim} numbers a head.",
-            "A query is used in its own row and nowhere else. Those of earlier tokens have had their turn.",
-            math.projected("q", "q", "Q", turned=True),
-        ),
-        "k": Words(
-            "Keys: what each token is found by",
-            f"h times the key weights, turned by the row's position. {group}A cache keeps these rows.",
-            "Every later token asks these rows again, and they are the same each time.",
-            math.projected("k", "k", "K", turned=True),
-        ),
-        "v": Words(
-            "Values: what each token has to give",
-            f"h times the value weights, not turned. {group}Up to here no token has met another.",
-            "Like the keys, they are read by every later token.",
-            math.projected("v", "v", "V", turned=False),
-        ),
-        "scores": Words(
-            "Every query meets every key",
-            f"Here tokens meet for the first time: row i is the query of token i against all keys, over "
-            f"√{c.head_dim}. The mask hides {masked:,} of {n * n:,} scores.",
-            "A masked score is one with a later token: so earlier rows cannot notice the new one."
-            if masked
-            else "With no mask, every row sees the new token: nothing above this line can stay as it was.",
-            math.scores(c.head_dim),
-        ),
-        "weights": Words(
-            "Softmax, row by row",
-            "The scores of a row become weights that add up to 1; a masked one becomes 0.",
-            "A row mixes only what it sees. What it saw one step ago, it sees again.",
-            math.weights(),
-        ),
-        "z": Words(
-            "The output of each head",
-            f"Row i mixes the values by its weights: {c.head_dim} numbers a head.",
-            "Only the last row is new, and of all rows above it needs the values alone.",
-            math.mixed(),
-        ),
-        "out": Words(
-            "Heads side by side, then the output projection",
-            f"The {c.n_heads} head outputs of a row, {c.n_heads * c.head_dim} numbers, go through one matrix."
-            if c.n_heads > 1
-            else f"The head's output of a row, {c.head_dim} numbers, goes through one matrix.",
-            "Tokens are apart again: a row comes from its own heads.",
-            math.concatenated(c.n_heads),
-        ),
-        "mid": Words(
-            "Residual: the row is added back",
-            "Row by row, the attention's output plus what came in.",
-            "An equal row plus an equal row is an equal row.",
-            math.rowwise("mid", "o + x", "y"),
-        ),
-        "ffn_norm": Words(
-            "A second norm",
-            "RMSNorm again, row by row.",
-            "Nothing of another token comes in here.",
-            math.rowwise("ffn_norm", "norm(y)", "g"),
-        ),
-        "hidden": Words(
-            "The MLP, inside",
-            f"Each row becomes {c.d_ffn} numbers: SiLU of one projection times another.",
-            "The widest rows of the layer, so this is where most blue is.",
-            math.rowwise("hidden", "silu(g·Gate) ⊙ g·Up", "m"),
-        ),
-        "ffn": Words(
-            "The MLP, out",
-            f"From {c.d_ffn} numbers back to {c.d_model}, row by row.",
-            "A cache of keys and values saves this too, though it holds nothing of it.",
-            math.rowwise("ffn", "m·Down", "f"),
-        ),
-        "post": Words(
-            "Residual: the layer's result",
-            f"What layer {s.layer} hands on to layer {s.layer + 1}."
-            if not last
-            else "The last layer's result.",
-            "The rows went in blue and come out blue, so the next layer begins like this one."
-            if not last
-            else "Of all these rows one more step is taken by the last alone.",
-            math.rowwise("post", "f + y", "x"),
-        ),
-        "readout": Words(
-            "Readout: one row is enough",
-            f"The last row, normed, against all {c.vocab_size:,} embeddings: “{s.next_token}” is next, "
-            f"with probability {s.probability:.2f}.",
-            f"Behind the last layer {t:,} of {n:,} rows are dropped unread. "
-            + ("" if last else f"This row comes from layer {c.n_layers - 1}, whatever layer is shown."),
-            math.readout(),
-        ),
+        "token": s.token,
+        "next_token": s.next_token,
+        "probability": f"{s.probability:.2f}",
+        "temperature": f"{s.temperature:g}",
+        "rows": count(n, "row"),
+        "earlier_rows": count(s.t, "earlier row"),
+        "earlier_tokens": count(s.t, "token"),
+        "d_model": str(c.d_model),
+        "d_ffn": str(c.d_ffn),
+        "head_dim": str(c.head_dim),
+        "heads": count(c.n_heads, "head"),
+        "wide": str(c.n_heads * c.head_dim),
+        "group_size": str(c.group_size),
+        "layers": count(c.n_layers, "layer"),
+        "below": str(s.layer - 1),
+        "above": str(s.layer + 1),
+        "vocab": f"{c.vocab_size:,}",
+        "masked": f"{masked:,}",
+        "scores": f"{n * n:,}",
     }
 
 
-def _kind(states: dict[str, np.ndarray], key: str, i: int, j: int | None) -> Kind:
-    """What was found of a row, or of one cell, in all heads: the colour it has in a formula."""
+def templates(s: Scope) -> dict[str, str]:
+    """Values that are sentences of their own, chosen by what is the case."""
+    return {
+        "chosen": WORDS["chosen"]["drawn" if s.temperature else "greedy"],
+        "whichever": WORDS["whichever"]["last" if s.layer == s.config.n_layers - 1 else "other"],
+        "group": WORDS["group"]["shared" if s.config.group_size > 1 else "own"],
+    }
+
+
+def operations(s: Scope) -> list[dict[str, Any]]:
+    """Every operation with its sentences, formulas, question and counted work."""
+    c = s.config
+    case = {
+        "first": s.layer == 0,
+        "last": s.layer == c.n_layers - 1,
+        "single": c.n_heads == 1,
+        "unmasked": not s.causal,
+    }
+    equations = Equations(s.t, c.n_heads, c.head_dim, lambda key, i, j: _kind(s.states, key, i, j))
+    said = []
+    for key in KEYS:
+        told: dict[str, str] = WORDS["operation"][key]
+        focus, why = (_sentence(told, part, case) for part in ("focus", "why"))
+        operation: dict[str, Any] = {"key": key, "heads": GRAPH[key].heads, "rail": told["rail"]}
+        operation |= {"title": told["title"], "focus": focus, "why": why, "formulas": equations.of(key)}
+        operation["meter"] = _work(c, key, s.t + 1)
+        operation |= _exception(s.states.get(key))
+        if "question" in told:
+            operation |= {"question": told["question"], "answers": _answers(s, key)}
+        said.append(operation)
+    return said
+
+
+def explained() -> dict[str, str]:
+    """The terms that the scene explains."""
+    return terms(WORDS["operation"], WORDS["reduction"], WORDS["group"])
+
+
+def _sentence(told: dict[str, str], part: str, case: dict[str, bool]) -> str:
+    """The sentence for what is the case, where there is one of its own."""
+    return next(
+        (told[f"{part}_{name}"] for name, holds in case.items() if holds and f"{part}_{name}" in told),
+        told[part],
+    )
+
+
+def _exception(state: np.ndarray | None) -> dict[str, Any]:
+    """Where an experiment takes something away, what was found stands in the place of the reason."""
+    if state is None or not (state == State.DIFFERENT).any():
+        return {}
+    equal, different = (int((state == kind).sum()) for kind in (State.EQUAL, State.DIFFERENT))
+    found = {"here_equal": f"{equal:,}", "here_compared": f"{equal + different:,}"}
+    return {"why": WORDS["exception"]["text"], "values": found}
+
+
+def _work(config: Config, key: str, n: int) -> tuple[int, int] | None:
+    """The multiplications in the layer, with a cache and without; None where none are counted."""
+    if not GRAPH[key].terms or key == "readout":
+        return None
+    cached, naive = (GRAPH[key].multiplications(sizes(config, q_len=rows, end=n)) for rows in (1, n))
+    return cached, naive
+
+
+def _answers(s: Scope, key: str) -> tuple[list[str], int]:
+    """The options of an operation's question in the order of their size, and which of them is right."""
+    n = s.t + 1
     if key == "readout":
-        return "fresh"
+        right = 1
+    elif key == "scores":
+        right = 0 if s.causal else s.t
+    else:
+        right = sum(bool((s.states[key][:, i] == State.EQUAL).all()) for i in range(s.t))
+    options = sorted({right, *{"norm": (1, s.t, n), "scores": (0, 1, s.t), "readout": (1, s.t, n)}[key]})
+    return [str(option) for option in options], options.index(right)
+
+
+def _kind(states: dict[str, np.ndarray], key: str, i: int, j: int | None) -> Kind:
+    """What was found of a row, or of one cell, in all heads: the colour that it has in a formula."""
     state = states[key]
     found = state[:, i] if j is None else state[:, i, j]
     if (found == State.MASKED).all():
         return "masked"
     found = found[found != State.MASKED]
     if (found == State.EQUAL).all():
-        return "cached"
+        return "again"
     return "fresh" if (found == State.NEW).all() else "differs"
+
+
+# ---- below the scene -------------------------------------------------------------------------------------
+
+
+def chart_words(name: str, premise: int) -> tuple[str, str]:
+    """Title and text over a chart, as the experiment wants them."""
+    told: dict[str, str] = WORDS["charts"][name]
+    case = {"broken": premise != 0, "changed": premise > 0}
+    return _sentence(told, "title", case), _sentence(told, "text", case)
+
+
+def chart_values(config: Config, t: int) -> dict[str, str]:
+    """What fills the texts over the charts in."""
+    works = {"prefill_work": (t, 0), "naive_work": (t + 1, 0), "cached_work": (1, t)}
+    return {"earlier_tokens": count(t, "token")} | {
+        name: f"{pass_cost(config, q_len=rows, start=start).multiplications:,}"
+        for name, (rows, start) in works.items()
+    }
