@@ -7,7 +7,7 @@ which gives the value its words. In the words of a scene `[text](#name)` is boun
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -43,18 +43,24 @@ def plain(text: str) -> str:
 
 def names(template: object) -> set[str]:
     """The names of the values in a template, or in all templates of a table."""
-    if isinstance(template, str):
-        return set(_NAME.findall(template))
-    parts = template.values() if isinstance(template, Mapping) else template
-    return set().union(*(names(part) for part in parts)) if isinstance(parts, list | tuple) or parts else set()
+    return {name for text in _texts(template) for name in _NAME.findall(text)}
 
 
 def terms_in(template: object) -> set[str]:
     """The terms that a template, or all templates of a table, explain."""
-    if isinstance(template, str):
-        return set(_TERM.findall(template))
-    parts = list(template.values()) if isinstance(template, Mapping) else list(template)  # type: ignore[call-overload]
-    return set().union(*(terms_in(part) for part in parts))
+    return {name for text in _texts(template) for name in _TERM.findall(text)}
+
+
+def _texts(table: object) -> Iterator[str]:
+    """All strings in a table, at any depth."""
+    if isinstance(table, str):
+        yield table
+    elif isinstance(table, Mapping):
+        for part in table.values():
+            yield from _texts(part)
+    elif isinstance(table, Iterable):
+        for part in table:
+            yield from _texts(part)
 
 
 def terms(*used: object) -> dict[str, str]:
