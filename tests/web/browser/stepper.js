@@ -127,6 +127,13 @@ test("each step is read aloud, and says what may be needed soon", () => {
   equal([live.textContent, near], ["Stage 3 of lap 2.", ["2.2", "2.3"]]);
 });
 
+test("where the scene does not say what is read aloud, it is what the stage tells", () => {
+  const { $, live } = stepping({ ...LAPS, said: undefined });
+  $("#told").textContent = "One query asks every key.";
+  press("ArrowRight");
+  equal(live.textContent, "One query asks every key.");
+});
+
 test("the root knows the stage, for the style sheets", () => {
   const { root } = laps();
   press("ArrowRight");

@@ -46,6 +46,41 @@ test("the ask flag is kept in the address, and read from there", () => {
   equal(again.$(".ask").getAttribute("aria-pressed"), "true");
 });
 
+test("it opens where the address says", () => {
+  equal(stepping(LAPS, { query: "?token=3&stage=2", at: null }).where(), "3.2");
+  equal(stepping({}, { query: "?stage=3", at: null }).where(), "0.3");
+});
+
+test("where the address names no place it opens at the first", () => {
+  for (const query of ["", "?stage=0", "?stage=4", "?stage=2.5", "?stage=x", "?stage=", "?stage=-1"]) {
+    equal(stepping({}, { query, at: null }).where(), "0.1", query);
+  }
+  for (const query of ["?token=9&stage=2", "?token=3.5&stage=2", "?token=x&stage=2", "?stage=2"]) {
+    equal(stepping(LAPS, { query, at: null }).where(), "0.1", query);
+  }
+});
+
+test("Back shows what the address says now, without motion, and writes nothing late", () => {
+  const { where, log, root, clock } = timed(LAPS);
+  press("ArrowRight");
+  press("n");
+  log.length = 0;
+  history.replaceState(null, "", "/?token=3&stage=3&other=1");
+  dispatchEvent(new PopStateEvent("popstate"));
+  equal([where(), log, root.classList.contains("numbers")], ["3.3", ["leave 2", "show 3.3"], false]);
+  clock.pass(1000);
+  equal(location.search, "?token=3&stage=3&other=1");
+});
+
+test("Back to another page, or to a place that is not there, shows nothing", () => {
+  const { where } = timed(LAPS);
+  for (const address of ["/other?token=3&stage=3", "/?token=9&stage=1", "/?stage=1.5", "/"]) {
+    history.replaceState(null, "", address);
+    dispatchEvent(new PopStateEvent("popstate"));
+    equal(where(), "2.1", address);
+  }
+});
+
 test("write() puts back what Python's address has lost", () => {
   const { stepper, clock } = timed(LAPS, { at: { lap: 3, stage: 2 } });
   clock.pass(500);
@@ -96,6 +131,15 @@ test("while more is needed than has come it goes on waiting, and asks again", ()
   equal(asked, ["4.1", "4.1"]);
   has.lap = 4;
   equal([stepper.arrived(), where()], [true, "4.1"]);
+});
+
+test("who goes back in the history waits no longer", () => {
+  const { has, stepper, where, root } = waiting();
+  press("ArrowRight");
+  history.replaceState(null, "", "/?token=2&stage=1");
+  dispatchEvent(new PopStateEvent("popstate"));
+  has.lap = 3;
+  equal([stepper.arrived(), where(), root.classList.contains("waiting")], [false, "2.1", false]);
 });
 
 test("who goes elsewhere waits no longer", () => {

@@ -20,15 +20,17 @@ export function stepping(told = {}, { query = "", at = undefined, groups = [], c
   history.replaceState(null, "", `/${query}`);
   const root = page(`
     <main class="scene-root">
-      <nav id="rail"></nav><div id="asking"></div><div id="live"></div>
+      <nav id="rail"></nav><div id="asking"></div><div id="told"></div><div id="live"></div>
       <p id="inside" tabindex="0"></p>
     </main>`);
   document.body.insertAdjacentHTML("beforeend", '<p id="outside" tabindex="0"></p>');
-  const [rail, asking, live] = ["rail", "asking", "live"].map((id) => root.querySelector(`#${id}`));
+  const [rail, asking, box, live] = ["rail", "asking", "told", "live"].map((id) =>
+    root.querySelector(`#${id}`),
+  );
   const log = [];
   const note = (what) => (place) => log.push(place ? `${what} ${place.lap}.${place.stage}` : what);
   const stepper = createStepper(
-    { root, rail, asking, live },
+    { root, rail, asking, told: box, live },
     {
       stages: STAGES.map((name, i) => ({
         name,
