@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from explainer.kit.address import browser_keys, fit, read, write
+from explainer.kit.address import browser_keys, fit, parameters, read, write
 from explainer.kit.cache import cards, prompt_tokens
 from explainer.kit.choice import Common, card_for, fit_model
 from explainer.kit.words import plain
@@ -95,12 +95,14 @@ def restore(page: str, kind: type | None) -> None:
     """Take the choice from the address, when the session starts or the learner goes back or forward in it.
 
     `kind` declares the page's own parameters. An address without any is that of a link between pages: the
-    choice goes along. What the browser writes by itself, step by step, is read but never written here.
+    choice goes along. What the browser writes by itself, step by step, is read but not written here; what
+    nobody declares stays as it is.
     """
     session = _session()
     given = st.query_params.to_dict()
     theirs = browser_keys(kind)
-    params = {key: value for key, value in given.items() if key not in theirs}
+    mine = {p.key for k in (Common, kind) if k for p in parameters(k).values()} - theirs
+    params = {key: value for key, value in given.items() if key in mine}
     moved = session.page != page
     first = not session.page
     session.page, session.kind = page, kind
@@ -117,8 +119,8 @@ def restore(page: str, kind: type | None) -> None:
         _fit(session)
     address = write(session.common) | (write(own(kind)) if kind else {})
     if params != address:
-        kept = {key: value for key, value in given.items() if key in theirs}
-        st.query_params.from_dict(address | (kept if first else {}))
+        kept = {k: v for k, v in given.items() if k not in mine and (first or k not in theirs)}
+        st.query_params.from_dict(address | kept)
     session.address = address
 
 

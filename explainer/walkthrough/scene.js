@@ -157,7 +157,7 @@ export default function walkthrough(root) {
 
   function createSteps() {
     stepper = createStepper(
-      { ...stage, root },
+      stage,
       {
         stages: scene.stages.map((words, i) => ({
           name: words.rail,

@@ -10,9 +10,10 @@ const PHONE = 600;
 
 /**
  * @param {HTMLElement} root
- * @param {{label: string, heading: string, rail: string, terms: () => Object<string, string>}} named
+ * @param {{label: string, heading: string, rail: string, terms?: () => Object<string, string>}} named
+ *   `terms` gives what the terms in the words mean
  */
-export function createStage(root, { label, heading, rail: railLabel, terms }) {
+export function createStage(root, { label, heading, rail: railLabel, terms = () => ({}) }) {
   root.setAttribute("aria-label", label);
   const parts = {
     root,

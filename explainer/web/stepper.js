@@ -24,7 +24,8 @@ import { calm, el } from "./dom.js";
  * @property {(place: Place) => void} [ask] have them sent; `arrived()` goes on when they are there
  * @property {(place: Place) => void} [near] called after each step: more may be needed soon
  * @property {(place: Place) => {text: string, options: string[], answer: number} | null} [question]
- * @property {(place: Place) => string} said what a screen reader hears, and what there is to read
+ * @property {(place: Place) => string} [said] what a screen reader hears, and what there is to read: without
+ *   it, all that is told
  * @property {() => string} [ending] why there is no next one
  */
 
@@ -49,21 +50,32 @@ const BUSY =
   "input, textarea, select, [role=slider], [role=radiogroup], [role=radio], [role=tablist], [contenteditable], [role=dialog], [role=listbox]";
 
 /**
- * @param {{root: HTMLElement, rail: HTMLElement, asking: HTMLElement, live: HTMLElement}} parts of the page
+ * @param {{root: HTMLElement, rail: HTMLElement, asking: HTMLElement, told: HTMLElement, live: HTMLElement}} parts
+ *   of the page, from createStage()
  * @param {Stepped} scene
  */
-export function createStepper({ root, rail, asking, live }, scene) {
+export function createStepper({ root, rail, asking, told, live }, scene) {
   const { stages, exists = () => true, ready = () => true } = scene;
+  const said = scene.said ?? (() => told.textContent);
   const count = stages.length;
   const address = createAddress();
   const flags = { ask: inAddress("ask") !== null, numbers: inAddress("numbers") !== null };
   const answered = new Set();
-  let place = { lap: 0, stage: 1 };
+  const path = location.pathname;
+  let place = addressed() ?? { lap: 0, stage: 1 };
   let waiting = null; // a place asked for whose data are not there yet
   let timer = null;
   let speed = 1;
   let verdict = "";
   let started = false;
+
+  /** The place that the address names, if there is such a place. */
+  function addressed() {
+    const stage = Number(inAddress(scene.param));
+    const lap = scene.lapParam ? Number(inAddress(scene.lapParam)) : 0;
+    const to = { lap, stage };
+    return stage >= 1 && stage <= count && exists(to) ? to : null;
+  }
 
   // ---- the rail --------------------------------------------------------------------------------------
 
@@ -160,7 +172,7 @@ export function createStepper({ root, rail, asking, live }, scene) {
     showRail();
     if (stepped) {
       if (!calm()) stage.enter?.(to);
-      live.textContent = `${verdict} ${scene.said(to)}`.trim();
+      live.textContent = `${verdict} ${said(to)}`.trim();
     }
     verdict = "";
     write();
@@ -199,7 +211,7 @@ export function createStepper({ root, rail, asking, live }, scene) {
 
   function play(on) {
     clearTimeout(timer);
-    timer = on ? setTimeout(next, pace(scene.said(place), speed)) : null;
+    timer = on ? setTimeout(next, pace(said(place), speed)) : null;
     showRail();
   }
 
@@ -261,6 +273,13 @@ export function createStepper({ root, rail, asking, live }, scene) {
   }
   document.addEventListener("keydown", onKey);
 
+  // Back and forward within the page: what the address says is shown at once where it is there already.
+  function onHistory() {
+    const to = location.pathname === path && addressed();
+    if (to && ready(to)) show(to, { stepped: false });
+  }
+  addEventListener("popstate", onHistory);
+
   function write() {
     address.write({
       ...(scene.lapParam && { [scene.lapParam]: place.lap }),
@@ -291,6 +310,7 @@ export function createStepper({ root, rail, asking, live }, scene) {
       clearTimeout(timer);
       address.destroy();
       document.removeEventListener("keydown", onKey);
+      removeEventListener("popstate", onHistory);
       document.body.classList.remove("kv-folded");
     },
   };
