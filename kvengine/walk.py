@@ -170,7 +170,9 @@ class Walk:
         self._cache = KVCache(model.config, max_seq_len=rows, device=model.device, dtype=model.dtype)
         self._attn_norm = np.zeros((model.config.n_layers, rows, model.config.d_model), dtype=np.float32)
         with torch.inference_mode():
-            model(self._batch(self._token_ids[:history]), self._cache, self._keep_attn_norm(0), last_only=True)
+            model(
+                self._batch(self._token_ids[:history]), self._cache, self._keep_attn_norm(0), last_only=True
+            )
 
     @property
     def nbytes(self) -> int:
@@ -178,7 +180,7 @@ class Walk:
         return self._cache.allocated_bytes + self._attn_norm.nbytes + sum(s.nbytes for s in self._steps)
 
     def extend(self, n_steps: int) -> int:
-        """Record steps until there are `n_steps` of them, or no more can be; how many there are then."""
+        """Record steps until there are `n_steps`, or no more can be; how many there are then."""
         with self._lock:
             while len(self._steps) < min(n_steps, self.most_steps):
                 self._steps.append(self._step())

@@ -29,14 +29,22 @@ with more_controls():
 if len(prompt) == 1:
     st.info(WORDS["prompt"]["empty"], icon=":material/info:")
 elif len(prompt) > positions:
-    told = {"tokens": f"{len(prompt):,}", "positions": str(positions), "kept": str(history_of(WalkthroughChoice(), len(prompt)))}
+    told = {
+        "tokens": f"{len(prompt):,}",
+        "positions": str(positions),
+        "kept": str(history_of(WalkthroughChoice(), len(prompt))),
+    }
     st.info(say(WORDS["prompt"]["long"], **told, used=str(history + 1)), icon=":material/info:")
 
 # What the learner sees, unless the scene has gone on by itself and asks for more.
 walk = cache.identity(card.name, prompt[: history + 1], history, common.temperature, common.seed)
 asked = scene.sent(NAME, "at") or {}
 opens_at = max(own.token, history)
-position = asked["position"] if asked.get("walk") == walk and asked.get("revision") == session.revision() else opens_at
+position = (
+    asked["position"]
+    if asked.get("walk") == walk and asked.get("revision") == session.revision()
+    else opens_at
+)
 
 
 def progress(done: int, wanted: int) -> None:

@@ -45,10 +45,10 @@ def app_url(app_server: Server) -> str:
     return app_server.url
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if {"page", "browser", "context"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker("browser")
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Every test that asks for a browser can be chosen, and left out, by its mark."""
+    if "browser" in getattr(item, "fixturenames", ()):
+        item.add_marker("browser")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -188,7 +189,12 @@ SECTIONS: dict[str, Callable[[], None]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure, and print ratios with the hardware.")
     parser.add_argument("section", nargs="*", help="by default all: " + ", ".join(SECTIONS))
-    chosen = parser.parse_args().section or list(SECTIONS)
+    parser.add_argument(
+        "--against", type=Path, help="another checkout, opened and stepped in turn with this one"
+    )
+    asked = parser.parse_args()
+    chosen = asked.section or list(SECTIONS)
+    SECTIONS["page"] = partial(page, asked.against)
     for name in chosen:
         if name not in SECTIONS:
             parser.error(f"There is no section {name!r}; there are: {', '.join(SECTIONS)}.")

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Server:
     url: str
     log: Path
+    pid: int
 
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -43,12 +44,13 @@ def serve(
         process = subprocess.Popen(
             command,
             cwd=app.parent,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            # An arena of memory for each of a class's threads would never be given back: two are enough.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
         )
-    server = Server(f"http://127.0.0.1:{port}", log)
+    server = Server(f"http://127.0.0.1:{port}", log, process.pid)
     try:
         deadline = time.monotonic() + timeout
         while not _is_healthy(port):

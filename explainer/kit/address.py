@@ -107,7 +107,9 @@ def write(choice: Any) -> dict[str, str]:
     for f in fields(choice):
         parameter, value = f.metadata[""], getattr(choice, f.name)
         if not parameter.browser and value != f.default:
-            params[parameter.key] = f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+            params[parameter.key] = (
+                f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+            )
     return params
 
 

@@ -25,7 +25,7 @@ from kvengine.experiments import Premise, Recomputation, recompute, text_of_leng
 
 MIB = 2**20
 
-#: Recorded walks of all visitors together. One of the default prompt takes 1 MiB, one at the last positions 9.
+#: Recorded walks of all visitors together: 1 MiB for the default prompt, 9 for one at the last positions.
 WALKS: Shelf[str, Walk] = Shelf(384 * MIB)
 
 

@@ -20,7 +20,9 @@ _PAGE_STYLE = """<style>
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }
-@media print { .stAppHeader, [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none !important; } }
+@media print {
+  .stAppHeader, [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none !important; }
+}
 </style>"""
 
 

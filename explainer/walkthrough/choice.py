@@ -23,9 +23,7 @@ def _last(config: Config) -> int:
 class WalkthroughChoice:
     """`history` 0 means as long as the prompt; `token` -1 is the first one behind the history."""
 
-    history: int = whole(
-        "length", 0, 0, _last, "The cache can hold up to {high} tokens before the next one"
-    )
+    history: int = whole("length", 0, 0, _last, "The cache can hold up to {high} tokens before the next one")
     token: int = whole("token", -1, -1, _last, "The tokens are 0 to {high}", browser=True)
     stage: int = whole("stage", 1, 1, STAGES, "The stages are {low} to {high}", browser=True)
 

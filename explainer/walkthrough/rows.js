@@ -12,15 +12,25 @@ export function createRows(picture, fill) {
 
   // ---- building --------------------------------------------------------------------------------------
 
-  function gridLine(name, { k, v, middle }) {
+  function gridLine(name, { k = "", v = "", middle = false }) {
     const part = (named) => ({ role: "gridcell", tabindex: "-1", "data-part": named, "data-ref": named });
     const score = el("div.score", middle ? part("score") : { role: "none" });
     const bar = el("i.bar");
     const weightText = el("span");
-    const weight = middle ? el("div.weight", part("weight"), bar, weightText) : el("div.weight", { role: "none" });
+    const weight = middle
+      ? el("div.weight", part("weight"), bar, weightText)
+      : el("div.weight", { role: "none" });
     const left = k ? cellRow(k) : el("div.cells", { role: "none" });
     const right = v ? cellRow(v) : el("div.cells", { role: "none" });
-    const node = el("div.line", { role: "row" }, el("div.name", { role: "rowheader" }, ...name), left, score, weight, right);
+    const node = el(
+      "div.line",
+      { role: "row" },
+      el("div.name", { role: "rowheader" }, ...name),
+      left,
+      score,
+      weight,
+      right,
+    );
     return { node, left, right, score, weight, bar, weightText, filled: false };
   }
 
@@ -72,7 +82,7 @@ export function createRows(picture, fill) {
   // with a margin of two rows, so that the next one is there when an arrow key goes to it.
   const inSight = new IntersectionObserver(
     (entries) => {
-      for (const { target, isIntersecting } of entries) {
+      for (const { target, isIntersecting } of /** @type {any[]} */ (entries)) {
         if (isIntersecting) fillLine(Number(target.dataset.row));
         target.classList.toggle("away", !isIntersecting);
       }
@@ -127,11 +137,15 @@ export function createRows(picture, fill) {
     const older = lines.slice(0, Math.max(0, slot - newest + 1));
     setTimeout(() => current() && older.forEach((line, i) => weigh(line, i, step)), 50);
     const index = () => el("small", {}, String(slot));
-    newTitle.querySelector(".new-note").replaceChildren(el("b.fresh-word", {}, label(slot)), ` at position ${slot}`);
+    newTitle
+      .querySelector(".new-note")
+      .replaceChildren(el("b.fresh-word", {}, label(slot)), ` at position ${slot}`);
     q.node.firstElementChild.replaceChildren(el("span", {}, ...named("query ", "q")), index());
     kv.node.firstElementChild.replaceChildren(el("span", {}, ...named("key ", "k")), index());
     kv.node.querySelector(".v-name").replaceChildren(el("span", {}, ...named("value ", "v")), index());
-    output.node.querySelector(".v-name").replaceChildren(el("span", {}, "out", el("span.long", {}, "put")), index());
+    output.node
+      .querySelector(".v-name")
+      .replaceChildren(el("span", {}, "out", el("span.long", {}, "put")), index());
     toNewest();
   }
 
@@ -187,11 +201,16 @@ export function createRows(picture, fill) {
     const zoom = phone ? 1 : Math.max(1, Math.min(1.5, width / 1400, height / 720));
     const set = (name, value) => picture.parentElement.parentElement.style.setProperty(name, value);
     set("font-size", `${(15 * zoom).toFixed(2)}px`);
-    const [name, score, weight, gap] = phone ? [60, 34, 34, 4] : [88, 42, 92, 8].map((n) => Math.round(n * zoom));
+    const [name, score, weight, gap] = phone
+      ? [60, 34, 34, 4]
+      : [88, 42, 92, 8].map((n) => Math.round(n * zoom));
     const across = picture.clientWidth || width;
     const widest = Math.round(34 * zoom) * Math.max(16, head_dim);
     const scrollbar = 12;
-    const matrix = Math.max(60, Math.min(widest, Math.floor((across - name - score - weight - 4 * gap - scrollbar) / 2)));
+    const matrix = Math.max(
+      60,
+      Math.min(widest, Math.floor((across - name - score - weight - 4 * gap - scrollbar) / 2)),
+    );
     const cell = matrix / head_dim;
     // Sixteen rows of history, the new one and the next, whole on the screen where that is possible: with
     // them the rows of q, of k and v, and of the output, the headings, and the story where it stands below.
@@ -238,7 +257,10 @@ export function createRows(picture, fill) {
         inSight.observe(line.node);
       }
       shared.textContent = n_kv_heads < n_heads ? `reads KV head ${kv_head}` : "";
-      body.setAttribute("aria-label", `Keys and values of layer ${layer}, head ${head}; arrow keys read the cells`);
+      body.setAttribute(
+        "aria-label",
+        `Keys and values of layer ${layer}, head ${head}; arrow keys read the cells`,
+      );
     },
     destroy: () => inSight.disconnect(),
   };

@@ -2,7 +2,7 @@
 
 import { arithmetic } from "../web/arithmetic.js";
 import { operands } from "../web/arrays.js";
-import { cellRow, fillCells, fullShade } from "../web/cells.js";
+import { fillCells, fullShade } from "../web/cells.js";
 import { num } from "../web/dom.js";
 import { createMap } from "../web/map.js";
 import { readable, tabStop } from "../web/reading.js";
@@ -60,7 +60,13 @@ export default function walkthrough(root) {
       title: `${NAMES[part]} of “${label(row)}”, token ${row}${asker}`,
       value: num(value, part === "weight" ? 4 : 3),
       lines: needed.then((found) =>
-        arithmetic({ recipe: scene.arithmetic[part], get: given(found, step), row, col: entry, position: step.position }),
+        arithmetic({
+          recipe: scene.arithmetic[part],
+          get: given(found, step),
+          row,
+          col: entry,
+          position: step.position,
+        }),
       ),
     };
   }

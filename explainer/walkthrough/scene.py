@@ -42,8 +42,8 @@ def scene(
 ) -> dict[str, Any]:
     """Everything that the scene needs to step through the recorded tokens around `position` by itself.
 
-    `texts` are those of `recorded.token_ids`, `text_of` gives any token's. The last recorded step serves as the next token of the one
-    before, so it can be shown up to stage 4 only.
+    `texts` are those of `recorded.token_ids`, `text_of` gives any token's. The last recorded step serves as
+    the next token of the one before, so it can be shown up to stage 4 only.
     """
     config = recorded.model.config
     kv_head = head // config.group_size

@@ -218,9 +218,7 @@ def formulas(config: Config) -> tuple[tuple[str, ...], ...]:
             ),
         ),
         (
-            formula(
-                turned(new, var("h", new), var("W", "Q")), op("→"), var("q", new, "fresh", ref="q")
-            ),
+            formula(turned(new, var("h", new), var("W", "Q")), op("→"), var("q", new, "fresh", ref="q")),
             formula(
                 var("q", new, "fresh", ref="q"),
                 op("·"),

@@ -18,6 +18,7 @@ export function bind(root, { tip, terms }) {
 
   function on(event) {
     const bound = event.target.closest?.("[data-ref]");
+    /** @type {HTMLElement | null} */
     const words = root.querySelector(".story");
     light(bound ? bound.dataset.ref.split(" ") : [], words?.contains(bound) ? root : (words ?? root));
     const term = event.target.closest?.("[data-term]");

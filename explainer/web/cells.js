@@ -25,8 +25,7 @@ export function readTheme(root) {
 const SHADE_STEP = 4; // percent, as in kit.css
 
 /** How much of its hue a value gets, in percent. */
-export const shade = (x, scale) =>
-  scale ? 5 + 80 * Math.pow(Math.min(1, Math.abs(x) / scale), 0.8) : 5;
+export const shade = (x, scale) => (scale ? 5 + 80 * Math.pow(Math.min(1, Math.abs(x) / scale), 0.8) : 5);
 
 /** The magnitude that gets the full shade: nearly the largest, so that one outlier does not pale all others. */
 export function fullShade(values) {

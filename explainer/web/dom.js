@@ -5,7 +5,7 @@
  * @param {string} spec tag and classes
  * @param {Object<string, any>} attributes false, null and undefined are left out, true is an empty attribute
  * @param {...(Node | string | null | undefined)} children
- * @returns {HTMLElement}
+ * @returns {any} the kind of element that the tag says
  */
 export function el(spec, attributes = {}, ...children) {
   const [tag, ...classes] = spec.split(".");
@@ -37,8 +37,7 @@ export function num(x, digits = 1) {
 }
 
 /** A very small number: 7.6e−6. */
-export const tiny = (x) =>
-  x === 0 ? "0" : x.toExponential(1).replace("e-", "e−").replace("e+", "e");
+export const tiny = (x) => (x === 0 ? "0" : x.toExponential(1).replace("e-", "e−").replace("e+", "e"));
 
 /** A count: 13,312. */
 export const whole = (x) => x.toLocaleString("en");

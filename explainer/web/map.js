@@ -32,7 +32,11 @@ export function createMap(model, pick) {
       ),
     )
     .reverse();
-  const grid = el("div.map-grid", { role: "grid", "aria-label": "Layers and heads; arrow keys go from head to head" }, ...rows);
+  const grid = el(
+    "div.map-grid",
+    { role: "grid", "aria-label": "Layers and heads; arrow keys go from head to head" },
+    ...rows,
+  );
   const note = el("p.quiet.map-note");
   const title = el("p.map-title");
   const node = el("section.map", { "aria-label": "Where we are in the model" }, title, grid, note);
@@ -46,12 +50,18 @@ export function createMap(model, pick) {
     event.stopPropagation();
     const next = cells[at[0] + step[0]]?.[at[1] + step[1]];
     if (!next) return;
-    event.target.tabIndex = -1;
-    next.tabIndex = 0;
+    stopAt(next);
     next.focus();
   };
 
   let lit = null;
+  let stop = null; // the one head that the tab key leads to
+  function stopAt(cell) {
+    if (stop) stop.tabIndex = -1;
+    stop = cell;
+    stop.tabIndex = 0;
+  }
+
   return {
     node,
     /**
@@ -72,11 +82,10 @@ export function createMap(model, pick) {
       }
       lit?.classList.remove("lit-head");
       lit?.removeAttribute("aria-current");
-      if (lit) lit.tabIndex = -1;
       lit = cells[layer][head];
       lit.classList.add("lit-head");
       lit.setAttribute("aria-current", "true");
-      lit.tabIndex = 0;
+      stopAt(lit);
       slabs.forEach((slab, l) => slab.classList.toggle("lit-slab", l === layer));
       grid.style.setProperty("--stored", String(stored - (fresh ? 1 : 0)));
       grid.style.setProperty("--newest", fresh ? "1" : "0");

@@ -11,6 +11,9 @@ const STEPS = {
   End: [0, 1e9],
 };
 
+/** @returns {any[]} */
+const all = (node, selector) => [...node.querySelectorAll(selector)];
+
 /**
  * Let the pointer and the arrow keys read a grid of cells.
  * @param {HTMLElement} grid
@@ -20,6 +23,7 @@ const STEPS = {
  */
 export function readable(grid, { tip, live, describe }) {
   let active = null;
+  let activeCol = null;
   let asked = 0;
 
   const colOf = (cell, clientX) => {
@@ -43,6 +47,7 @@ export function readable(grid, { tip, live, describe }) {
     const turn = ++asked;
     active?.classList.remove("active");
     active = cell;
+    activeCol = col;
     cell.classList.add("active");
     let x;
     if (cell.values) {
@@ -53,9 +58,12 @@ export function readable(grid, { tip, live, describe }) {
       x = box.left + box.width * share;
     }
     const title = el("span", {}, `${said.title} `, el("b", {}, `= ${said.value}`));
-    if (said.lines instanceof Promise) tip.show(cell, [title, "…"], x);
-    const lines = await Promise.resolve(said.lines).catch((error) => [error.message]);
-    if (turn !== asked) return; // the pointer has gone on
+    let lines = said.lines;
+    if (lines instanceof Promise) {
+      tip.show(cell, [title, "…"], x);
+      lines = await lines.catch((error) => [error.message]);
+      if (turn !== asked || tip.target !== cell) return; // the pointer has gone on
+    }
     tip.show(cell, [title, ...lines], x);
     if (spoken) live.textContent = `${said.title} = ${said.value}. ${lines.join(" ")}`;
   }
@@ -63,11 +71,9 @@ export function readable(grid, { tip, live, describe }) {
   const cellAt = (event) => event.target.closest?.("[role=gridcell]");
 
   function move(cell, [down, right]) {
-    const lines = [...grid.querySelectorAll("[role=row]")]
+    const lines = all(grid, "[role=row]")
       .filter((line) => line.offsetParent)
-      .map((line) =>
-        [...line.querySelectorAll("[role=gridcell]")].filter((other) => describe(other, colOf(other))),
-      )
+      .map((line) => all(line, "[role=gridcell]").filter((other) => describe(other, colOf(other))))
       .filter((line) => line.length);
     const at = lines.findIndex((line) => line.includes(cell));
     if (!down) {
@@ -84,14 +90,15 @@ export function readable(grid, { tip, live, describe }) {
 
   grid.onpointermove = (event) => {
     const cell = cellAt(event);
-    if (cell) show(cell, colOf(cell, event.clientX), false);
-    else hide();
+    if (!cell) return hide();
+    const col = colOf(cell, event.clientX);
+    if (cell !== active || col !== activeCol || tip.target !== cell) show(cell, col, false);
   };
   grid.onpointerleave = hide;
   grid.addEventListener("focusin", (event) => {
     const cell = cellAt(event);
     if (!cell) return;
-    grid.querySelectorAll('[tabindex="0"]').forEach((other) => (other.tabIndex = -1));
+    for (const other of all(grid, '[tabindex="0"]')) other.tabIndex = -1;
     cell.tabIndex = 0;
     if (cell.matches(":focus-visible")) show(cell, colOf(cell), true);
   });

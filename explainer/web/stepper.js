@@ -13,13 +13,16 @@ import { calm, el } from "./dom.js";
  * @property {(place: Place) => void} show make the picture show this stage, from whatever it shows now
  * @property {(place: Place) => void} [enter] move something: the learner has just stepped here
  * @property {() => void} [leave] take away what `enter` left
- *
+ */
+
+/**
  * @typedef {Object} Stepped what the scene tells its stepper
  * @property {Stage[]} stages
  * @property {string} param the address parameter of the stage
  * @property {string} [lapParam] that of the lap, where there are laps
  * @property {string} [lapName] what a lap is called: "token"
- * @property {(place: Place) => boolean} [exists] false beyond the ends
+ * @property {() => string} [name] of what is stepped through: questions are asked, and data waited for, of it
+ * @property {(place: Place) => boolean} [exists] false beyond the ends; without it there is one lap
  * @property {(place: Place) => boolean} [ready] false while its data are still to come
  * @property {(place: Place) => void} [ask] have them sent; `arrived()` goes on when they are there
  * @property {(place: Place) => void} [near] called after each step: more may be needed soon
@@ -55,7 +58,7 @@ const BUSY =
  * @param {Stepped} scene
  */
 export function createStepper({ root, rail, asking, told, live }, scene) {
-  const { stages, exists = () => true, ready = () => true } = scene;
+  const { stages, exists = ({ lap }) => lap === 0, ready = () => true } = scene;
   const said = scene.said ?? (() => told.textContent);
   const count = stages.length;
   const address = createAddress();
@@ -63,18 +66,19 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   const answered = new Set();
   const path = location.pathname;
   let place = addressed() ?? { lap: 0, stage: 1 };
-  let waiting = null; // a place asked for whose data are not there yet
+  let waiting = null; // a place asked for whose data are not there yet, and of what
   let timer = null;
   let speed = 1;
   let verdict = "";
-  let started = false;
+  let shown = ""; // the name of the place that is shown
 
   /** The place that the address names, if there is such a place. */
   function addressed() {
     const stage = Number(inAddress(scene.param));
     const lap = scene.lapParam ? Number(inAddress(scene.lapParam)) : 0;
     const to = { lap, stage };
-    return stage >= 1 && stage <= count && exists(to) ? to : null;
+    const named = [lap, stage].every(Number.isInteger) && stage >= 1 && stage <= count;
+    return named && exists(to) ? to : null;
   }
 
   // ---- the rail --------------------------------------------------------------------------------------
@@ -158,17 +162,32 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
 
   // ---- moving ----------------------------------------------------------------------------------------
 
+  const walk = () => scene.name?.() ?? "";
+  const nameOf = ({ lap, stage }) => `${walk()} ${lap} ${stage}`;
+
+  function leave() {
+    if (shown) stages[place.stage - 1].leave?.();
+  }
+
+  function wait(to) {
+    waiting = to && { to, walk: walk() };
+    root.classList.toggle("waiting", Boolean(to));
+  }
+
   /** Show a place. `stepped`: by the learner, so that the stage may move something. */
   function show(to, { stepped }) {
-    const from = stages[place.stage - 1];
     const stage = stages[to.stage - 1];
-    if (started) from.leave?.();
+    const again = nameOf(to) === shown;
+    leave();
     place = to;
-    started = true;
+    shown = nameOf(to);
     root.dataset.stage = String(to.stage);
     stage.show(to);
-    asking.replaceChildren(...(verdict ? [el("p.verdict", {}, verdict)] : []));
-    delete root.dataset.asking;
+    // More data can come while a question is open: it stays, and so does what was said of an answer.
+    if (stepped || !again) {
+      asking.replaceChildren(...(verdict ? [el("p.verdict", {}, verdict)] : []));
+      delete root.dataset.asking;
+    }
     showRail();
     if (stepped) {
       if (!calm()) stage.enter?.(to);
@@ -182,12 +201,11 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   function go(to) {
     if (!exists(to)) return;
     if (!ready(to)) {
-      waiting = to;
-      root.classList.add("waiting");
+      wait(to);
       return scene.ask?.(to);
     }
-    waiting = null;
-    const name = `${scene.name?.() ?? ""} ${to.lap} ${to.stage}`;
+    wait(null);
+    const name = nameOf(to);
     const question = flags.ask && to.stage !== place.stage && !answered.has(name) && scene.question?.(to);
     if (question) {
       answered.add(name); // asked once: going on without an answer shows the stage
@@ -211,7 +229,8 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
 
   function play(on) {
     clearTimeout(timer);
-    timer = on ? setTimeout(next, pace(said(place), speed)) : null;
+    const more = on && neighbour(place, count, 1, exists);
+    timer = more ? setTimeout(next, pace(said(place), speed)) : null;
     showRail();
   }
 
@@ -275,8 +294,12 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
 
   // Back and forward within the page: what the address says is shown at once where it is there already.
   function onHistory() {
-    const to = location.pathname === path && addressed();
-    if (to && ready(to)) show(to, { stepped: false });
+    if (location.pathname !== path) return;
+    for (const name of Object.keys(flags)) flags[name] = inAddress(name) !== null;
+    const to = addressed();
+    if (!to || !ready(to)) return showRail();
+    wait(null);
+    show(to, { stepped: false });
   }
   addEventListener("popstate", onHistory);
 
@@ -298,15 +321,18 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     show: (to = place) => show(to, { stepped: false }),
     /** New data are there: go on to where the learner was waiting to go. True when that was so. */
     arrived() {
-      root.classList.remove("waiting");
-      if (!waiting || !ready(waiting)) return false;
-      go(waiting);
-      return true;
+      if (waiting?.walk !== walk()) wait(null);
+      if (!waiting) return false;
+      const { to } = waiting;
+      if (ready(to)) go(to);
+      else scene.ask?.(to); // it needs more than has come
+      return !waiting;
     },
     /** The address lost what the scene writes, since Python has written the rest. */
     write,
     stop: () => play(false),
     destroy() {
+      leave();
       clearTimeout(timer);
       address.destroy();
       document.removeEventListener("keydown", onKey);

@@ -34,7 +34,8 @@ READ_SCENE = """root => {
     output: texts(root.querySelector('[data-part=output]')),
     outputShown: !root.querySelector('.output').classList.contains('hollow'),
     proof: root.querySelector('.proof').textContent,
-    numbers: [...root.querySelectorAll('.picture-area .speaks')].map(box => box.dataset.part).sort().join(' '),
+    numbers: [...root.querySelectorAll('.picture-area .speaks')]
+      .map(box => box.dataset.part).sort().join(' '),
     meter: [...root.querySelectorAll('.meter b')].map(b => Number(b.textContent.replaceAll(',', ''))),
   };
 }"""
@@ -271,7 +272,9 @@ def test_the_walk_ends_where_the_model_does(page: Page, app_url: str) -> None:
         page.wait_for_timeout(150)
     expect(page.locator(".over")).to_contain_text("Stage 4 of 5 · token 511")
     expect(page.locator(".next-step")).to_be_disabled()
-    expect(page.locator(".ending")).to_have_text("The model has no position after this one: here the text ends.")
+    expect(page.locator(".ending")).to_have_text(
+        "The model has no position after this one: here the text ends."
+    )
 
 
 def test_back_and_forward_restore_what_the_address_says(page: Page, app_url: str) -> None:
@@ -361,7 +364,13 @@ def test_nothing_lies_over_anything_else(page: Page, app_url: str, width: int) -
     page.set_viewport_size({"width": width, "height": 768})
     open_page(page, f"{app_url}/?stage=4&prompt={quote(EXAMPLES[3])}")
     boxes = {}
-    for name in (".title", ".v-name >> nth=0", ".picture-area .foot .legend", ".words .focus", ".columns .size"):
+    for name in (
+        ".title",
+        ".v-name >> nth=0",
+        ".picture-area .foot .legend",
+        ".words .focus",
+        ".columns .size",
+    ):
         box = page.locator(name).first.bounding_box()
         assert box is not None
         boxes[name] = box
@@ -381,7 +390,8 @@ def test_the_last_column_of_v_is_whole_when_the_rows_scroll(page: Page, app_url:
     cut = page.locator(".history").evaluate(
         "box => { const cells = [...box.querySelectorAll('.line:not([hidden]):not(.away)')].at(-1)"
         ".querySelector('[data-part=v]');"
-        " return cells.getBoundingClientRect().right - (box.getBoundingClientRect().left + box.clientWidth); }"
+        " const edge = box.getBoundingClientRect().left + box.clientWidth;"
+        " return cells.getBoundingClientRect().right - edge; }"
     )
     assert cut <= 0
 

@@ -99,7 +99,10 @@ def test_a_prompt_longer_than_the_model_says_what_is_used_and_why(open_page: Ope
 
 
 def test_an_empty_prompt_is_told(open_page: Opened) -> None:
-    assert "The prompt is empty" in open_page(prompt=" ").text_input(key="w_prompt").value + open_page(prompt="").info[0].value
+    assert (
+        "The prompt is empty"
+        in open_page(prompt=" ").text_input(key="w_prompt").value + open_page(prompt="").info[0].value
+    )
 
 
 def test_another_prompt_forgets_where_one_stood_in_the_old_one(open_page: Opened) -> None:

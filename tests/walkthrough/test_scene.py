@@ -134,7 +134,9 @@ def test_the_largest_weight_is_not_taken_for_the_largest_part() -> None:
         weights = step.weights[layer, head]
         shares = shares_of(weights, recorded.v[layer, head, : n + 1])
         assert shares.sum() == pytest.approx(1, abs=1e-4)
-        np.testing.assert_allclose(weights @ recorded.v[layer, head, : n + 1], step.output[layer, head], atol=1e-4)
+        np.testing.assert_allclose(
+            weights @ recorded.v[layer, head, : n + 1], step.output[layer, head], atol=1e-4
+        )
         giver = data["steps"][i]["giver"]
         assert shares[giver] > 5 * shares[0]
         assert f"“{data['labels'][giver]}”" in said(data, i, 4, "why")
@@ -170,7 +172,11 @@ def test_every_named_value_is_filled_and_no_number_is_typed() -> None:
     assert names(WORDS["proof"]) == {"numbers"}
 
     def texts(part: Any) -> list[str]:
-        return [part] if isinstance(part, str) else [t for p in (part.values() if isinstance(part, dict) else part) for t in texts(p)]
+        return (
+            [part]
+            if isinstance(part, str)
+            else [t for p in (part.values() if isinstance(part, dict) else part) for t in texts(p)]
+        )
 
     for text in texts(WORDS):
         assert not re.search(r"\d", text.replace("[1 × ", "").replace("→ [1", "")), text
