@@ -8,6 +8,13 @@ import { DIFFERENT, EQUAL, MASKED, NEW } from "./compared.js";
 
 const isSquare = (key) => key === "scores" || key === "weights";
 
+/** A row of all heads, side by side. */
+function joined(parts, r) {
+  const row = new Float32Array(parts.length * parts[0].cols);
+  parts.forEach((part, h) => row.set(part.row(r), h * part.cols));
+  return row;
+}
+
 /** What the arithmetic of a cell asks for, by name: drawn cells, or operands that were fetched. */
 function given(scene, cells, head, found) {
   const row = (key, r) => cells.part(key, head).row(r);
@@ -19,7 +26,7 @@ function given(scene, cells, head, found) {
     if (name === "wo" || name === "w_down") return found[name];
     if (r === undefined) return found[name].data; // a norm's weights
     if (name === "final") return found.final.data;
-    if (name === "concat") return Float32Array.from(cells.parts("z").flatMap((part) => [...part.row(r)]));
+    if (name === "concat") return joined(cells.parts("z"), r);
     if (!scene.tensors[name]) return found[name].row(r);
     if (!isSquare(name)) return row(name, r);
     const scores = row("scores", r);

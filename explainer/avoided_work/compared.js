@@ -58,6 +58,7 @@ export function expand({ shape, now, states, lengths }, hidden) {
  * @returns {[number, number, number][]} state, start, end
  */
 export function runs(part, row) {
+  /** @type {[number, number, number][]} */
   const found = [];
   for (let col = 0; col < part.cols; col++) {
     const state = part.state(row, col);

@@ -22,12 +22,7 @@ _ROWS: dict[str, tuple[Entry, ...]] = {
     "ffn_norm": (lambda i: _norm("y", i), lambda i: var("g", i)),
     "hidden": (
         lambda i: row(
-            _text("silu"),
-            op("("),
-            _times("g", i, _text("Gate")),
-            op(")"),
-            op("⊙"),
-            _times("g", i, _text("Up")),
+            _text("SiLU"), _bracket(_times("g", i, _text("Gate"))), op("⊙"), _times("g", i, _text("Up"))
         ),
         lambda i: var("m", i),
     ),
@@ -52,7 +47,7 @@ class Equations:
             return (formula(var("S"), op("="), fraction(_n(1), root(_n(self.head_dim))), grid),)
         if key == "weights":
             grid = self._square(key, lambda i, j: _cell("a", i, j), _n(0))
-            return (formula(var("A"), op("="), _text("softmax"), op("("), var("S"), op(")"), op("="), grid),)
+            return (formula(var("A"), op("="), _text("softmax"), _bracket(var("S")), op("="), grid),)
         if key == "readout":
             last = row(_norm("x", self.t), kind="fresh", ref="new")
             return (
@@ -108,8 +103,13 @@ def _text(word: str) -> str:
     return f"<mtext>{word}</mtext>"
 
 
+def _bracket(inside: str) -> str:
+    """In brackets of the height of a line, whatever stands in them."""
+    return f'<mo stretchy="false">(</mo>{inside}<mo stretchy="false">)</mo>'
+
+
 def _norm(name: str, i: int) -> str:
-    return row(_text("norm"), op("("), var(name, i), op(")"))
+    return row(_text("norm"), _bracket(var(name, i)))
 
 
 def _times(name: str, i: int, matrix: str) -> str:

@@ -65,7 +65,8 @@ def by_operation(shares: Mapping[str, Share], palette: Palette) -> go.Figure:
     figure = _figure(palette)
     _stacked(figure, [shares[key] for key in keys], palette, flat=True, names=names)
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(title="% of a naive step's numbers", range=[0, 100])
+    figure.update_xaxes(title="% of a naive step's numbers", range=[0, 100], tickvals=[0, 25, 50, 75, 100])
+    figure.update_layout(margin={"r": 24})
     return figure
 
 

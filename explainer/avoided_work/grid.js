@@ -9,6 +9,17 @@ import { paint } from "./paint.js";
 const LOWEST_WITH_CELLS = 13; // rows too low for numbers are strips: a thousand boxes take long to draw
 const HUES = ["var(--orange)", "transparent", "var(--violet)", "transparent"]; // a strip's own is the hatch
 
+const OVERHEAD = 74; // the heading over the picture and the legend below it
+const WORDS_BELOW = 230; // where there is no room for them beside it
+
+/** The room for a picture. Words and numbers grow with the room: they are read from the last row, too. */
+export function spaceIn({ width, height, phone }, root, picture) {
+  const zoom = phone ? 1 : Math.max(1, Math.min(1.5, width / 1400, height / 620));
+  root.style.setProperty("font-size", `${(15 * zoom).toFixed(2)}px`);
+  const below = root.classList.contains("narrow") && !phone ? WORDS_BELOW : 0;
+  return { width: picture.clientWidth, height: height - OVERHEAD * zoom - below, phone, zoom };
+}
+
 /**
  * Sizes that make a whole grid fit the room: of a row, a matrix, a cell, and how many rows get their name.
  * @param {{width: number, height: number, phone: boolean, zoom: number}} room
@@ -16,9 +27,9 @@ const HUES = ["var(--orange)", "transparent", "var(--violet)", "transparent"]; /
 export function sizes({ width, height, phone, zoom }, rows, cols) {
   const name = phone ? 62 : Math.round(88 * zoom);
   const wide = cols > WIDEST_IN_CELLS;
-  const matrix = Math.min(width - name - 10, wide ? 1500 : Math.round(46 * zoom) * Math.max(cols, 8));
+  const matrix = Math.min(width - name - 10, wide ? 1500 : Math.round(62 * zoom) * Math.max(cols, 8));
   const each = Math.max(phone ? 300 : 220, height) / rows;
-  const row = Math.max(3.6, Math.min(Math.round(28 * zoom), rows > 25 ? each - 0.5 : Math.floor(each) - 2));
+  const row = Math.max(3.6, Math.min(Math.round(33 * zoom), rows > 25 ? each - 0.5 : Math.floor(each) - 2));
   const every = Math.max(1, Math.ceil((13 * zoom + 1) / (row + 0.5)));
   return { name, row, matrix, cell: matrix / cols, every, dense: row < LOWEST_WITH_CELLS };
 }
@@ -27,8 +38,9 @@ export function sizes({ width, height, phone, zoom }, rows, cols) {
 export function fit(root, picture, { name, row, matrix, cell, dense }) {
   picture.classList.toggle("heat", cell < 21.5 || row < 15);
   picture.classList.toggle("dense", dense);
-  for (const [key, value] of Object.entries({ name, row, matrix })) root.style.setProperty(`--${key}`, `${value}px`);
-  root.style.setProperty("--cell-font", `${Math.min(17, cell * 0.4, row * 0.54).toFixed(1)}px`);
+  for (const [key, value] of Object.entries({ name, row, matrix }))
+    root.style.setProperty(`--${key}`, `${value}px`);
+  root.style.setProperty("--cell-font", `${Math.min(15, cell * 0.38, row * 0.46).toFixed(1)}px`);
 }
 
 const percent = (x) => `${(100 * x).toFixed(3)}%`;
@@ -36,7 +48,8 @@ const percent = (x) => `${(100 * x).toFixed(3)}%`;
 /** The states of a row of cells: one hatch behind all that came out as before, one behind what is masked. */
 function look(box, part, row) {
   const spans = runs(part, row);
-  const end = (state) => Math.max(0, ...spans.filter(([of]) => of === state).map((span) => span[2])) / part.cols;
+  const end = (state) =>
+    Math.max(0, ...spans.filter(([of]) => of === state).map((span) => span[2])) / part.cols;
   const masked = spans.at(-1)[0] === MASKED ? spans.at(-1)[1] / part.cols : 1;
   const wide = box.firstElementChild;
   if (!wide.classList.contains("strip")) {
@@ -48,13 +61,22 @@ function look(box, part, row) {
   }
   const seen = spans.filter(([state]) => state !== MASKED);
   const size = (state) => seen.reduce((sum, [of, a, b]) => sum + (of === state ? b - a : 0), 0);
-  wide.classList.add(LOOKS[[NEW, EQUAL, 2].reduce((most, state) => (size(state) > size(most) ? state : most))]);
+  wide.classList.add(
+    LOOKS[[NEW, EQUAL, 2].reduce((most, state) => (size(state) > size(most) ? state : most))],
+  );
   if (seen.length > 1) {
     wide.classList.add("mixed");
-    const stops = seen.map(([state, a, b]) => `${HUES[state]} ${percent(a / part.cols)} ${percent(b / part.cols)}`);
+    const stops = seen.map(
+      ([state, a, b]) => `${HUES[state]} ${percent(a / part.cols)} ${percent(b / part.cols)}`,
+    );
     wide.style.setProperty("--mixed", `linear-gradient(90deg, ${stops.join(", ")})`);
   }
   if (masked < 1) wide.append(el("i.veil", { style: `left:${percent(masked)}` }));
+}
+
+/** Weights are small: they get a second digit. */
+function closer(box, values) {
+  [...box.children].forEach((cell, col) => (cell.textContent = num(values[col], 2)));
 }
 
 /** @param {{scene: any, entry: any, part: any, size: any}} drawn */
@@ -80,6 +102,7 @@ export function buildGrid({ scene, entry, part, size }) {
     const box = cellRow(entry.key);
     if (size.dense) box.append(strip());
     fillCells(box, part.row(i), part.scale, `${entry.rail} of ${token(row)}`);
+    if (entry.key === "weights" && !size.dense) closer(box, part.row(i));
     look(box, part, i);
     // The words speak of the new row, and of the one that an experiment has changed.
     if (row === scene.t || changed) box.classList.add("speaks");
@@ -93,12 +116,20 @@ export function buildGrid({ scene, entry, part, size }) {
   }
   if (!old.firstChild) old.remove();
   tabStop(grid);
-  return el("div.one", {}, square ? keyNumbers(part.cols) : null, grid, entry.key === "readout" ? logits(scene) : null);
+  return el(
+    "div.one",
+    {},
+    square ? keyNumbers(part.cols) : null,
+    grid,
+    entry.key === "readout" ? logits(scene) : null,
+  );
 }
 
 /** Above scores and weights: which token's key a column is. */
 function keyNumbers(count) {
-  const numbers = Array.from({ length: count }, (_, i) => el("small", {}, count > 24 && i % 8 ? "" : String(i)));
+  const numbers = Array.from({ length: count }, (_, i) =>
+    el("small", {}, count > 24 && i % 8 ? "" : String(i)),
+  );
   return el(
     "div.line.top",
     { "aria-hidden": "true" },
@@ -137,7 +168,12 @@ export function buildHeads({ scene, entry, parts, pick }) {
     const found = counts([part]);
     const name = entry.heads === "kv" && scene.n_kv_heads < scene.n_heads ? `KV head ${h}` : `head ${h}`;
     const told = `${name}: ${found[EQUAL]} as before, ${found[NEW]} new; show it large`;
-    const button = el("button", { type: "button", "aria-label": told }, el("span", {}, name), el("div.shot.again", {}, paint([part])));
+    const button = el(
+      "button",
+      { type: "button", "aria-label": told },
+      el("span", {}, name),
+      el("div.shot.again", {}, paint([part])),
+    );
     button.onclick = () => pick(h);
     box.append(button);
   });

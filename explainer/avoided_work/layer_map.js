@@ -4,14 +4,14 @@ import { el } from "../web/dom.js";
 import { fill } from "../web/words.js";
 import { paint } from "./paint.js";
 
-const KEPT = ["k", "v"];
+const KEPT = new Set(["k", "v"]);
 
 /** What becomes of the earlier rows of an operation, by mode. */
 const FATE = {
   again: () => "again",
   all: () => "kept",
   read: (key, read) => (read.includes(key) ? "kept" : "unread"),
-  kv: (key) => (KEPT.includes(key) ? "kept" : "gone"),
+  kv: (key) => (KEPT.has(key) ? "kept" : "gone"),
 };
 const SAID = { again: "computed again", unread: "not read", gone: "never stored" };
 const said = (fate, mode) => SAID[fate] ?? (mode === "read" ? "read" : "stored");
@@ -32,19 +32,32 @@ export function layerMap({ scene, cells }, mode) {
         el(`div.shot.${fate}`, {}, paint(cells.parts(key))),
       );
     });
-  const box = el("div.layer-map", { role: "group", "aria-label": `The operations of the layer: ${mode}` }, ...figures);
+  const box = el(
+    "div.layer-map",
+    { role: "group", "aria-label": `The operations of the layer: ${mode}` },
+    ...figures,
+  );
   box.style.setProperty("--old", String(scene.t / (scene.t + 1)));
   return box;
 }
 
 const track = (...bars) =>
-  el("div.track", {}, ...bars.map(([kind, share]) => el(`i.${kind}`, { style: `width:${Math.max(100 * share, share ? 0.7 : 0)}%` })));
+  el(
+    "div.track",
+    {},
+    ...bars.map(([kind, share]) =>
+      el(`i.${kind}`, { style: `width:${Math.max(100 * share, share ? 0.7 : 0)}%` }),
+    ),
+  );
 
 /** The work of a way: what every way has to do, and what is done again. */
 export function work(scene, way) {
   const [naive, , cached] = scene.ways;
   const again = (way.multiplications - cached.multiplications) / naive.multiplications;
-  return track(["need", cached.multiplications / naive.multiplications], ...(again > 0 ? [["again", again]] : []));
+  return track(
+    ["need", cached.multiplications / naive.multiplications],
+    ...(again > 0 ? [["again", again]] : []),
+  );
 }
 
 /** What a way keeps of the step before. */
@@ -64,7 +77,12 @@ export function sideBySide(drawn) {
       work(scene, way),
       el("p", {}, fill(words.keeps, way.values)),
       kept(scene, way),
-      el("p.result", { "data-holds": String(way.holds) }, way.holds ? "✓ " : "✗ ", fill(words.token, way.values)),
+      el(
+        "p.result",
+        { "data-holds": String(way.holds) },
+        way.holds ? "✓ " : "✗ ",
+        fill(words.token, way.values),
+      ),
       el("p.quiet", {}, fill(way.key === "naive" ? words.naive_note : words.note, way.values)),
     ),
   );

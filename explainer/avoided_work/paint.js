@@ -9,7 +9,8 @@ let hues = []; // by state, as [red, green, blue]
 
 /** Take the colours from the style sheet. */
 export function readHues(root) {
-  const pen = el("canvas", { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const dot = /** @type {HTMLCanvasElement} */ (el("canvas", { width: 1, height: 1 }));
+  const pen = dot.getContext("2d", { willReadFrequently: true });
   const styles = getComputedStyle(root);
   hues = ["--orange", "--blue", "--violet", "--muted"].map((name) => {
     pen.fillStyle = styles.getPropertyValue(name).trim();
@@ -23,16 +24,19 @@ export function paint(parts) {
   const { rows, cols } = parts[0];
   const paper = paperColour();
   const gap = parts.length > 1 ? Math.max(1, Math.round(cols / 16)) : 0;
-  const canvas = el("canvas", { width: parts.length * (cols + gap) - gap, height: rows, "aria-hidden": "true" });
+  const width = parts.length * (cols + gap) - gap;
+  const canvas = /** @type {HTMLCanvasElement} */ (
+    el("canvas", { width, height: rows, "aria-hidden": "true" })
+  );
   const pen = canvas.getContext("2d");
-  const image = pen.createImageData(canvas.width, rows);
+  const image = pen.createImageData(width, rows);
   for (let i = 0; i < image.data.length; i += 4) image.data.set([...paper, 255], i); // the gaps
   parts.forEach((part, h) => {
     for (let row = 0; row < rows; row++) {
       const values = part.row(row);
       for (let col = 0; col < cols; col++) {
         const state = part.state(row, col);
-        const i = 4 * (row * canvas.width + h * (cols + gap) + col);
+        const i = 4 * (row * width + h * (cols + gap) + col);
         if (state === MASKED) {
           const ink = (row + col) % 2 ? 0.24 : 0.05;
           for (let k = 0; k < 3; k++) image.data[i + k] = hues[MASKED][k] * ink + paper[k] * (1 - ink);

@@ -1,20 +1,18 @@
 // The avoided work: one layer of two compared steps, operation by operation, and what follows from it.
 
-import { el } from "../web/dom.js";
+import { el, num } from "../web/dom.js";
 import { createMap } from "../web/map.js";
-import { num } from "../web/dom.js";
 import { readable } from "../web/reading.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill } from "../web/words.js";
 import { describe } from "./arithmetic_of.js";
 import { createCells } from "./compared.js";
-import { buildGrid, buildHeads, fit, sizes } from "./grid.js";
+import { buildGrid, buildHeads, fit, sizes, spaceIn } from "./grid.js";
 import { layerMap, sideBySide } from "./layer_map.js";
 import { readHues } from "./paint.js";
+import { createPictures } from "./pictures.js";
 import { heading, legend, showFinding, showText, tellOperation, tellReduction } from "./told.js";
-
-const OVERHEAD = 74; // the heading over the picture and the legend below it
 
 export default function avoidedWork(root) {
   let scene = null; // what Python sent
@@ -24,12 +22,10 @@ export default function avoidedWork(root) {
   let allHeads = false;
   let wanted = null; // the layer and head asked for last: its data may still be on their way
   let jumping = false;
-  let pictures = new Map(); // built once each
   let space = null;
   let stepper = null;
   let map = null;
   let send = null;
-  let ahead = null;
   let reporting = null;
 
   const stage = createStage(root, {
@@ -41,12 +37,18 @@ export default function avoidedWork(root) {
   const finding = el("div.finding", { role: "status" });
   stage.rail.after(finding);
   const reading = readable(stage.picture, { tip: stage.tip, live: stage.live, describe: describeCell });
+  const pictures = createPictures({
+    idOf: pictureId,
+    build,
+    count: () => scene.ops.length + scene.reductions.length,
+    at: () => stepper.place.stage,
+  });
   const room = onRoom(root, stage.picture, (size) => {
-    const zoom = size.phone ? 1 : Math.max(1, Math.min(1.5, size.width / 1400, size.height / 620));
-    root.style.setProperty("font-size", `${(15 * zoom).toFixed(2)}px`);
-    space = { ...size, width: stage.picture.clientWidth, height: size.height - OVERHEAD * zoom, zoom };
+    space = spaceIn(size, root, stage.picture);
     pictures.clear(); // which rows carry their name depends on their height
-    if (stepper && scene) showPicture(stepper.place.stage);
+    if (!stepper) return;
+    showPicture(stepper.place.stage);
+    showText(stage.text, scene);
   });
 
   // ---- what a step shows -----------------------------------------------------------------------------
@@ -70,33 +72,17 @@ export default function avoidedWork(root) {
     return isMany(entry) ? `${entry.key} all` : `${entry.key} ${cells.headOf(entry.key, head)}`;
   }
 
-  /** What a step draws, built once. */
-  function picture(step) {
-    const id = pictureId(step);
-    if (!pictures.has(id)) pictures.set(id, build(entryAt(step), id));
-    return pictures.get(id);
-  }
-
-  function build(entry, mode) {
+  function build(step) {
+    const entry = entryAt(step);
+    const mode = reductionAt(step)?.mode;
     if (!entry) return mode === "ways" ? sideBySide({ scene, cells }) : layerMap({ scene, cells }, mode);
-    if (!isMany(entry)) return buildGrid({ scene, entry, part: cells.part(entry.key, head), size: sizeOf(entry) });
+    if (!isMany(entry))
+      return buildGrid({ scene, entry, part: cells.part(entry.key, head), size: sizeOf(entry) });
     const pick = (h) => {
       allHeads = false;
       pickHead(scene.layer, entry.heads === "kv" ? cells.queryHead(h) : h);
     };
     return buildHeads({ scene, entry, parts: cells.parts(entry.key), pick });
-  }
-
-  /** Build what the next steps draw, the nearest first, while nothing else is asked for. */
-  function buildAhead() {
-    const at = stepper.place.stage;
-    const count = scene.ops.length + scene.reductions.length;
-    const missing = Array.from({ length: count }, (_, i) => i + 1)
-      .filter((step) => !pictures.has(pictureId(step)))
-      .sort((a, b) => Math.abs(a - at - 0.4) - Math.abs(b - at - 0.4));
-    if (!missing.length) return;
-    picture(missing[0]);
-    ahead = setTimeout(buildAhead, 15);
   }
 
   function showPicture(step) {
@@ -106,9 +92,12 @@ export default function avoidedWork(root) {
     const parts = entry && partsOf(entry);
     const many = entry && isMany(entry);
     const over = heading(scene, { entry, parts, many, head, kv: cells.kvHead(head), toggle: toggleHeads });
-    stage.picture.replaceChildren(over, picture(step), legend(scene, entry ? "" : reductionAt(step).mode, parts));
-    clearTimeout(ahead);
-    ahead = setTimeout(buildAhead, 30);
+    stage.picture.replaceChildren(
+      over,
+      pictures.of(step),
+      legend(scene, entry ? "" : reductionAt(step).mode, parts),
+    );
+    pictures.buildAhead();
   }
 
   function showStep({ stage: step }) {
@@ -142,7 +131,7 @@ export default function avoidedWork(root) {
   function toggleHeads() {
     allHeads = !allHeads;
     stepper.show();
-    stage.picture.querySelector(".toggle")?.focus();
+    /** @type {HTMLElement} */ (stage.picture.querySelector(".toggle"))?.focus();
   }
 
   // ---- layers and heads ------------------------------------------------------------------------------
@@ -158,19 +147,19 @@ export default function avoidedWork(root) {
   }
 
   function jumpToLargest() {
-    const { layer, op, row, col, head: found } = scene.found.where;
+    const { layer, op, row, col, head: theirs } = scene.found.where;
     const step = scene.ops.findIndex(({ key }) => key === op);
     const kind = scene.ops[step].heads;
-    const h = kind === "kv" ? cells.queryHead(found) : kind ? found : head;
+    const h = kind === "kv" ? cells.queryHead(theirs) : kind ? theirs : head;
     allHeads = false;
     jumping = layer !== scene.layer;
     if (layer !== scene.layer || h !== head) pickHead(layer, h);
     if (jumping) return;
     stepper.show({ lap: 0, stage: step + 1 });
     const line = stage.picture.querySelector(`[role=row][data-row="${row}"]`);
-    const [first, ...rest] = line.querySelectorAll("[role=gridcell]");
-    const cell = first.values ? first : [first, ...rest][col];
-    if (cell.values) cell.cursor = col;
+    const found = line.querySelectorAll("[role=gridcell]");
+    const cell = /** @type {any} */ (found.length > 1 ? found[col] : found[0]);
+    cell.cursor = col; // of a strip
     cell.focus({ focusVisible: true });
     reading.show(cell, col, true);
   }
@@ -179,8 +168,18 @@ export default function avoidedWork(root) {
 
   function createSteps() {
     const stages = [
-      ...scene.ops.map((entry) => ({ name: entry.rail, title: entry.title, group: scene.words.operations, show: showStep })),
-      ...scene.reductions.map((entry) => ({ name: entry.rail, title: entry.title, group: scene.words.then, show: showStep })),
+      ...scene.ops.map((entry) => ({
+        name: entry.rail,
+        title: entry.title,
+        group: scene.words.operations,
+        show: showStep,
+      })),
+      ...scene.reductions.map((entry) => ({
+        name: entry.rail,
+        title: entry.title,
+        group: scene.words.then,
+        show: showStep,
+      })),
     ];
     stepper = createStepper(
       { ...stage, root },
@@ -209,7 +208,11 @@ export default function avoidedWork(root) {
     const before = scene;
     send = kit.send;
     const moved = before?.revision !== data.revision; // the address says where to be
-    const late = !moved && wanted && before.key === data.key && (data.layer !== wanted.layer || data.head !== wanted.head);
+    const late =
+      !moved &&
+      wanted &&
+      before.key === data.key &&
+      (data.layer !== wanted.layer || data.head !== wanted.head);
     const same = before?.key === data.key && before.layer === data.layer;
     scene = data;
     if (!late) {
@@ -225,7 +228,8 @@ export default function avoidedWork(root) {
     const templates = Object.entries(data.templates).map(([name, template]) => [name, { template }]);
     values = { ...data.values, ...Object.fromEntries(templates) };
     if (!stepper) createSteps();
-    if (!map || before.n_heads !== data.n_heads || before.n_layers !== data.n_layers) map = createMap(data, pickHead);
+    if (!map || before.n_heads !== data.n_heads || before.n_layers !== data.n_layers)
+      map = createMap(data, pickHead);
     showText(stage.text, data);
     showFinding(finding, data.found, jumpToLargest);
     room.measure();
@@ -236,7 +240,7 @@ export default function avoidedWork(root) {
   return {
     update,
     destroy() {
-      clearTimeout(ahead);
+      pictures.destroy();
       clearTimeout(reporting);
       stepper?.destroy();
       room.destroy();

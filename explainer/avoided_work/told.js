@@ -1,7 +1,7 @@
 // What is told around the picture: the text, the finding, the words of an operation or a reduction, the legend.
 
 import { meter } from "../web/counts.js";
-import { el, num, whole } from "../web/dom.js";
+import { el, whole } from "../web/dom.js";
 import { formula, say } from "../web/words.js";
 import { counts, DIFFERENT, LOOKS } from "./compared.js";
 import { kept, work } from "./layer_map.js";
@@ -16,10 +16,14 @@ export function showText(line, scene) {
     if (first + i === scene.t) return el("b.fresh-word", { "data-ref": "new" }, word);
     return first + i === scene.changed ? el("b.changed-word", {}, word) : word;
   });
-  const soFar = el("span.so-far", {}, el("span", {}, first > 1 ? el("span.quiet", {}, "… ") : null, ...parts));
-  setTimeout(() => soFar.classList.toggle("cut", soFar.firstChild.offsetWidth > soFar.offsetWidth), 50);
+  const inside = el("span", {}, first > 1 ? el("span.quiet", {}, "… ") : null, ...parts);
+  const soFar = el("span.so-far", {}, inside);
+  setTimeout(() => soFar.classList.toggle("cut", inside.offsetWidth > soFar.offsetWidth), 50);
   const [naive] = scene.ways;
-  const next = [el("span.quiet", {}, "→ "), el("span.guess.best-guess", {}, naive.values.token, el("small", {}, naive.values.probability))];
+  const next = [
+    el("span.quiet", {}, "→ "),
+    el("span.guess.best-guess", {}, naive.values.token, el("small", {}, naive.values.probability)),
+  ];
   line.replaceChildren(soFar, " ", el("span.next", { title: "The token that comes next" }, ...next));
 }
 
@@ -35,23 +39,27 @@ export function showFinding(box, { text, tolerance, largest, jump, holds, values
   );
 }
 
+const KEYS = { again: "again-key", new: "fresh-key", different: "different-key", masked: "masked-key" };
+
 /** The cells that are drawn right now, counted. */
 function tally(scene, parts) {
   const found = counts(parts);
-  const names = scene.words.tally;
-  const shown = LOOKS.map((name, state) => [name, found[state]]).filter(([name, n]) => n || name === "again" || name === "new");
-  const order = ["again", "new", "different", "masked"];
-  shown.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
+  const items = Object.entries(KEYS)
+    .map(([name, key]) => ({ name, key, n: found[LOOKS.indexOf(name)] }))
+    .filter(({ name, n }) => n || name === "again" || name === "new");
   return el(
     "dl.tally",
     { "aria-label": "Numbers in this picture" },
-    ...shown.map(([name, n]) =>
-      el("div", {}, el("dt", {}, el(`i.key.${KEYS[name]}`), names[name]), el("dd", { "data-count": name }, whole(n))),
+    ...items.map(({ name, key, n }) =>
+      el(
+        "div",
+        {},
+        el("dt", {}, el(`i.key.${key}`), scene.words.tally[name]),
+        el("dd", { "data-count": name }, whole(n)),
+      ),
     ),
   );
 }
-
-const KEYS = { again: "again-key", new: "fresh-key", different: "different-key", masked: "masked-key" };
 
 /** @param {{box: HTMLElement, scene: any, values: any, over: string, map: HTMLElement}} told */
 export function tellOperation({ box, scene, values, over, map }, entry, parts) {
@@ -66,18 +74,28 @@ export function tellOperation({ box, scene, values, over, map }, entry, parts) {
       el("p.why", {}, ...say(entry.why, said)),
     ),
     el("section.work", {}, formula(entry.formulas, {}), tally(scene, parts)),
-    el("section.count", {}, map, entry.meter ? meter(scene.words.meter, entry.meter) : null),
+    el("section.count", {}, entry.meter ? meter(scene.words.meter, entry.meter) : null, map),
   );
 }
 
 export function tellReduction({ box, scene, values, over, map }, entry) {
   const way = scene.ways.find(({ mode }) => mode === entry.mode);
   const verdict = entry.verdict
-    ? el("p.found", { "data-holds": String(entry.holds) }, entry.mode === "read" ? "" : entry.holds ? "✓ " : "✗ ", ...say(entry.verdict, { ...values, ...entry.verdict_values }))
+    ? el(
+        "p.found",
+        { "data-holds": String(entry.holds) },
+        entry.mode === "read" ? "" : entry.holds ? "✓ " : "✗ ",
+        ...say(entry.verdict, { ...values, ...entry.verdict_values }),
+      )
     : null;
   const { computes, keeps } = scene.words.ways;
   const meters = way
-    ? [el("p", {}, ...say(computes, way.values)), work(scene, way), el("p", {}, ...say(keeps, way.values)), kept(scene, way)]
+    ? [
+        el("p", {}, ...say(computes, way.values)),
+        work(scene, way),
+        el("p", {}, ...say(keeps, way.values)),
+        kept(scene, way),
+      ]
     : [];
   box.replaceChildren(
     el(
@@ -107,20 +125,35 @@ export function legend(scene, mode, parts) {
   if (different) items.push(item("different-key", stores ? words.stale : words.different));
   if (seen ? seen[3] : scene.causal) items.push(item("masked-key", words.masked));
   if (mode === "kv" || mode === "ways") items.push(item("empty-key", words.empty));
-  return el("p.legend", {}, ...items, mode ? null : el("span.invite", {}, "Point at a cell to see how it came about."));
+  return el(
+    "p.legend",
+    {},
+    ...items,
+    mode ? null : el("span.invite", {}, "Point at a cell to see how it came about."),
+  );
 }
 
 /** Over the picture: what it shows, how large it is, and one head or all. */
 export function heading(scene, { entry, parts, many, head, kv, toggle }) {
-  if (!entry) return el("div.head.flush", {}, el("b", {}, `Layer ${scene.layer}`), el("span", {}, "all heads"));
+  if (!entry)
+    return el("div.head.flush", {}, el("b", {}, `Layer ${scene.layer}`), el("span", {}, "all heads"));
   const [{ rows, cols }] = parts;
   const size = many ? `${parts.length} × ${rows} × ${cols}` : `${rows} × ${cols}`;
-  const box = el(many ? "div.head.flush" : "div.head", {}, el("b", {}, entry.rail), el("span.size", {}, size));
+  const box = el(
+    many ? "div.head.flush" : "div.head",
+    {},
+    el("b", {}, entry.rail),
+    el("span.size", {}, size),
+  );
   if (!entry.heads) return box;
   const shared = entry.heads === "kv" && scene.n_kv_heads < scene.n_heads;
   const whose = many ? "" : shared ? `head ${head} reads KV head ${kv}` : `head ${head}`;
   if (whose) box.append(el("span", {}, whose));
-  const button = el("button.toggle", { type: "button", "aria-pressed": String(many) }, many ? "one head, large" : "all heads");
+  const button = el(
+    "button.toggle",
+    { type: "button", "aria-pressed": String(many) },
+    many ? "one head, large" : "all heads",
+  );
   button.onclick = toggle;
   if (scene.tensors[entry.key].shape[0] > 1) box.append(button);
   return box;
