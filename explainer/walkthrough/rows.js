@@ -3,6 +3,9 @@
 import { cellRow } from "../web/cells.js";
 import { el, num } from "../web/dom.js";
 
+/** What has to be explained in a token's name: the marker at the start, and bytes of a character. */
+const termOf = (position, label) => (position === 0 ? "start" : /^<0x/.test(label) ? "byte" : null);
+
 /** @param {(line: any, position: number) => void} fill writes a row's key and value when it comes into sight */
 export function createRows(picture, fill) {
   let lines = []; // one per position
@@ -101,7 +104,11 @@ export function createRows(picture, fill) {
     while (lines.length < count) {
       const position = lines.length;
       const name = [
-        el("span.token", { title: label(position) }, label(position)),
+        el(
+          "span.token",
+          { title: label(position), "data-term": termOf(position, label(position)) },
+          label(position),
+        ),
         el("small", {}, String(position)),
       ];
       const line = gridLine(name, { k: "k", v: "v", middle: true });

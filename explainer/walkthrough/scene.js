@@ -162,41 +162,38 @@ export default function walkthrough(root) {
   const ready = ({ lap, stage: n }) => Boolean(stepAt(lap) && (n < 5 || stepAt(lap + 1)));
 
   function createSteps() {
-    stepper = createStepper(
-      stage,
-      {
-        stages: scene.stages.map((words, i) => ({
-          name: words.rail,
-          title: words.title,
-          show: showStage,
-          enter: MOTION[i + 1],
-        })),
-        param: "stage",
-        lapParam: "token",
-        lapName: "token",
-        name: () => scene.walk,
-        // The model has no position after its last one: there stage 4 is the end.
-        exists: ({ lap, stage: n }) => lap >= scene.history && lap + (n === 5 ? 1 : 0) < scene.max_seq_len,
-        ready,
-        ask: ({ lap }) => ask(lap),
-        near({ lap }) {
-          const end = scene.first + steps.length;
-          if (lap + 3 >= end && end < scene.max_seq_len) ask(lap);
-        },
-        question({ lap, stage: n }) {
-          const { values, answers } = stepAt(lap);
-          const [options, answer] = answers[n - 1];
-          return { text: fill(scene.stages[n - 1].question, values), options, answer };
-        },
-        said({ lap, stage: n }) {
-          const { title, focus, why } = scene.stages[n - 1];
-          return [`Stage ${n} of 5, token ${lap}, ${label(lap)}: ${title}.`, focus, why]
-            .map((template) => fill(template, stepAt(lap).values))
-            .join(" ");
-        },
-        ending: () => scene.ending,
+    stepper = createStepper(stage, {
+      stages: scene.stages.map((words, i) => ({
+        name: words.rail,
+        title: words.title,
+        show: showStage,
+        enter: MOTION[i + 1],
+      })),
+      param: "stage",
+      lapParam: "token",
+      lapName: "token",
+      name: () => scene.walk,
+      // The model has no position after its last one: there stage 4 is the end.
+      exists: ({ lap, stage: n }) => lap >= scene.history && lap + (n === 5 ? 1 : 0) < scene.max_seq_len,
+      ready,
+      ask: ({ lap }) => ask(lap),
+      near({ lap }) {
+        const end = scene.first + steps.length;
+        if (lap + 3 >= end && end < scene.max_seq_len) ask(lap);
       },
-    );
+      question({ lap, stage: n }) {
+        const { values, answers } = stepAt(lap);
+        const [options, answer] = answers[n - 1];
+        return { text: fill(scene.stages[n - 1].question, values), options, answer };
+      },
+      said({ lap, stage: n }) {
+        const { title, focus, why } = scene.stages[n - 1];
+        return [`Stage ${n} of 5, token ${lap}, ${label(lap)}: ${title}.`, focus, why]
+          .map((template) => fill(template, stepAt(lap).values))
+          .join(" ");
+      },
+      ending: () => scene.ending,
+    });
   }
 
   // ---- Python's side ---------------------------------------------------------------------------------
@@ -210,6 +207,7 @@ export default function walkthrough(root) {
       values: {
         ...Object.fromEntries(step.values.map((value, at) => [names[at], value])),
         contribution: { template: data.contribution[step.contribution] },
+        pattern: { template: data.pattern[step.pattern] },
       },
       q: data.q.row(i),
       output: data.output.row(i),

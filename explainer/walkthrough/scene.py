@@ -13,6 +13,7 @@ from explainer.walkthrough.words import (
     contribution,
     explained,
     meters,
+    pattern,
     shares_of,
     stages,
     values,
@@ -69,6 +70,7 @@ def scene(
         "chances": {str(position): round(chance, 4) for position, chance in recorded.chances.items()},
         "stages": stages(config),
         "contribution": WORDS["contribution"],
+        "pattern": WORDS["pattern"],
         "ending": WORDS["ending"],
         "proof": WORDS["proof"],
         "terms": explained(),
@@ -85,6 +87,7 @@ def scene(
             {
                 "values": list(said.values()),
                 "contribution": contribution(moment),
+                "pattern": pattern(moment),
                 "best": moment.best,
                 "giver": moment.giver,
                 "meters": meters(config, moment.position),
@@ -118,6 +121,7 @@ def _moment(
     return Moment(
         config=recorded.model.config,
         position=step.position,
+        token_ids=recorded.token_ids,
         labels=labels,
         scores=step.scores[layer, head],
         weights=weights,

@@ -29,7 +29,12 @@ export function showText(line, scene, step) {
   ]);
   const soFar = el("span.so-far", {}, el("span", {}, ...parts));
   setTimeout(() => soFar.classList.toggle("cut", soFar.firstChild.offsetWidth > soFar.offsetWidth), 50);
-  const next = el("span.next", { title: "What the model would write next, with its probabilities" }, el("span.quiet", {}, "→ "), ...guesses);
+  const next = el(
+    "span.next",
+    { title: "What the model would write next, with its probabilities" },
+    el("span.quiet", {}, "→ "),
+    ...guesses,
+  );
   line.replaceChildren(soFar, " ", next);
 }
 
@@ -74,7 +79,11 @@ export function tell(box, scene, step, { lap, stage }, map) {
       {},
       meter(words.meter, step.meters[stage - 1]),
       map,
-      el("p.quiet.whole-model", {}, `Whole model, token ${lap}: ${whole(cached)} multiplications with the cache, ${whole(naive)} without.`),
+      el(
+        "p.quiet.whole-model",
+        {},
+        `Whole model, token ${lap}: ${whole(cached)} multiplications with the cache, ${whole(naive)} without.`,
+      ),
     ),
   );
 }

@@ -25,7 +25,8 @@ class Moment:
 
     config: Config
     position: int
-    labels: tuple[str, ...]  # of the tokens so far, and of the one that the model wrote next
+    token_ids: tuple[int, ...]  # the tokens so far, and the one that the model wrote next
+    labels: tuple[str, ...]  # of the same
     scores: np.ndarray
     weights: np.ndarray
     shares: np.ndarray
@@ -102,6 +103,15 @@ def contribution(m: Moment) -> str:
     return "sink" if m.best == 0 else "other"
 
 
+def pattern(m: Moment) -> str:
+    """Which sentence tells what the best match has to do with the new token, if the tokens alone say it."""
+    before = range(m.position - 1, 0, -1)
+    last_time = next((at for at in before if m.token_ids[at] == m.token_ids[m.position]), None)
+    if last_time is not None and m.best == last_time + 1:
+        return "induction"
+    return "previous" if m.best == m.position - 1 > 0 else "none"
+
+
 def _percent(share: float) -> str:
     if abs(share) < 0.0005:
         return "next to nothing"
@@ -163,7 +173,7 @@ def stages(config: Config) -> list[dict[str, Any]]:
 @cache
 def explained() -> dict[str, str]:
     """The terms that the stages explain."""
-    return terms(*WORDS["stage"], WORDS["contribution"]) | terms("(?start)[](?start)[](?byte)")
+    return terms(*WORDS["stage"], WORDS["contribution"], WORDS["pattern"]) | terms("(?start)[](?start)[](?byte)")
 
 
 def formulas(config: Config) -> tuple[tuple[str, ...], ...]:

@@ -87,7 +87,7 @@ def test_what_cannot_be_used_is_told(params: dict[str, str], words: str) -> None
 def test_a_bare_address_is_the_default_and_the_examples_are_all_different() -> None:
     assert write(Common()) == write(WalkthroughChoice()) == write(AvoidedChoice()) == {}
     assert taken({}) == (Common(), WalkthroughChoice(), [])
-    assert len(set(EXAMPLES)) == len(EXAMPLES) == 6
+    assert len(set(EXAMPLES)) == len(EXAMPLES) == 7
 
 
 def test_a_smaller_model_takes_the_default_layer_and_head_without_a_word() -> None:

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from explainer.kit.choice import EXAMPLES
 from explainer.kit.words import names
 from explainer.server import weights_of
 from explainer.walkthrough.scene import ARITHMETIC, hidden_rows, scene
@@ -37,7 +38,8 @@ def said(data: dict[str, Any], step: int, stage: int, what: str) -> str:
     """A sentence of a stage as the browser shows it."""
     values = dict(zip(data["names"], data["steps"][step]["values"], strict=True))
     template = data["stages"][stage - 1][what]
-    template = template.replace("{contribution}", data["contribution"][data["steps"][step]["contribution"]])
+    for part in ("contribution", "pattern"):
+        template = template.replace(f"{{{part}}}", data[part][data["steps"][step][part]])
     template = re.sub(r"\[([^\]]*)\]\([#?]\w+\)", r"\1", template)
     return re.sub(r"\{(\w+)\}", lambda match: values[match[1]], template)
 
@@ -145,6 +147,22 @@ def test_the_largest_weight_is_not_taken_for_the_largest_part() -> None:
     assert "largest weight" in data["stages"][3]["question"]
 
 
+def test_a_head_that_looks_for_what_came_after_the_last_time_is_told() -> None:
+    """A name that the model has never seen comes back, and the head looks at what followed it before."""
+    name = "stories-1m-h8-kv8"
+    prompt = "Kip Zola had a red ball. Bem Tari had a blue kite. One day, Kip"
+    assert prompt in EXAMPLES
+    ids = load_tokenizer(name).encode(prompt)
+    data = drawn(record(name, prompt, history=len(ids) - 1), name, 3, 0, position=len(ids) - 1)
+    at, best = len(ids) - 1 - data["first"], data["steps"][0]["best"]
+    assert ids[best - 1] == ids[-1]
+    assert data["steps"][at]["pattern"] == "induction"
+    assert "stands right after the last “ip”" in said(data, at, 3, "why")
+    assert data["weight"][at, best] > 0.5
+    others = [drawn(record(name), name, layer, head)["steps"][0] for layer, head in ((3, 0), (2, 4))]
+    assert [step["pattern"] for step in others] == ["none", "previous"]
+
+
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 def test_every_question_has_its_answer_among_different_options(card: Any) -> None:
     data, _ = make(card.name, 1, 0)
@@ -167,8 +185,8 @@ def test_the_map_says_where_each_head_looks() -> None:
 
 def test_every_named_value_is_filled_and_no_number_is_typed() -> None:
     data, _ = make("stories-1m-h8-kv8", 3, 0)
-    templates = [WORDS["stage"], WORDS["contribution"], WORDS["ending"]]
-    assert names(templates) - {"contribution"} <= set(data["names"])
+    templates = [WORDS["stage"], WORDS["contribution"], WORDS["pattern"], WORDS["ending"]]
+    assert names(templates) - {"contribution", "pattern"} <= set(data["names"])
     assert names(WORDS["proof"]) == {"numbers"}
 
     def texts(part: Any) -> list[str]:
