@@ -29,7 +29,7 @@ help:
 
 # Without a given address streamlit listens on every interface and asks the internet for its own.
 run: $(VENV)/.run
-	@$(PY) -m streamlit run app.py --server.headless=true --server.address=localhost \
+	@MALLOC_ARENA_MAX=2 $(PY) -m streamlit run app.py --server.headless=true --server.address=localhost \
 		--browser.gatherUsageStats=false $(RUN_ARGS)
 
 test: $(VENV)/.dev

@@ -1,16 +1,21 @@
-"""The timing lab's part of the benchmark: the sweep for the README, and the walkthrough while one runs."""
+"""The timing lab's part of the benchmark: its race beside a real generation, what its process spares, a sweep."""
 
 import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from kvengine import load_model
+from explainer.timing.measure import Race, Setting, Sweep
+from explainer.timing.process import Measuring
+from kvengine import KVCache, Transformer, generate, load_model, trace
 from kvengine.hardware import hardware, threads
+from kvengine.race import BLOCK, TimedStep, race
 from kvengine.speed import step_cost
 from kvengine.timing import CACHED, NAIVE, Row, lengths_up_to, sweep
 from kvengine.weights import CHECKPOINTS
@@ -19,11 +24,14 @@ from tools.server import serve
 
 MODEL = "stories-1m-h8-kv8"
 LENGTHS = lengths_up_to(512, 16)
+PROMPT = [0, *range(400, 415)]
+RACED = 256  # tokens
 STEPS = 40  # of the walkthrough, while a sweep runs
 
 #: Click "next", and wait until the browser has painted another stage.
 STEP_IN_PAGE = """async (button) => {
-    const stage = () => button.closest('.rail').querySelector('[aria-current]').dataset.stage;
+    const root = button.closest('.scene-root');
+    const stage = () => root.dataset.stage;
     while (button.disabled) await new Promise(requestAnimationFrame);
     const [began, before] = [performance.now(), stage()];
     button.click();
@@ -34,26 +42,146 @@ STEP_IN_PAGE = """async (button) => {
 
 
 def timing() -> None:
-    """One step, cached and naive, ours and transformers', as a table; then the walkthrough beside a sweep."""
     model = load_model(MODEL)
-    ids = [0, *range(400, 431)]
+    print(f"{hardware('cpu', 1).name}, 1 thread, torch {torch.__version__}; {MODEL}, float32, batch 1.\n")
     with threads(1):
-        print(f"{hardware('cpu').name}, 1 thread, torch {torch.__version__}; {MODEL}, float32, batch 1.")
-        theirs = transformers_model()
-        print("One step, ms: median (quartiles)\n")
-        print("| tokens | cached | naive | naive ÷ cached | multiplications | transformers, cached | naive |")
-        print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-        for n in LENGTHS:  # both sides of one length right after each other: a slow minute hits both
-            (row,) = sweep(model, ids, (n,), seconds_per_point=0.6)
-            with_cache, without = transformers_step(theirs, ids, n)
-            work = [step_cost(model.config, path, n).multiplications for path in (NAIVE, CACHED)]
-            ratio = row.points[NAIVE].median / row.points[CACHED].median
-            print(
-                f"| {n} | {_cell(row, CACHED)} | {_cell(row, NAIVE)} | {ratio:.1f}× "
-                f"| {work[0] / work[1]:.0f}× fewer | {with_cache:.2f} | {without:.2f} |"
-            )
-        print()
+        race_beside_generation(model)
+        measured_while_busy(model)
+        steps(model)
     walkthrough_beside_a_sweep()
+
+
+# ---- the race --------------------------------------------------------------------------------------------
+
+
+def race_beside_generation(model: Transformer, pairs: int = 7) -> None:
+    """The sum of a race's steps over the time of a real generation of the same tokens, in pairs."""
+    print(
+        f"A race of {RACED} tokens over a real generate() of the same; median of {pairs} pairs (quartiles)\n"
+    )
+    print(f"| a turn | {CACHED} | {NAIVE} |")
+    print("| --- | ---: | ---: |")
+    once = {CACHED: 0, NAIVE: 0}
+    for name, options in (
+        ("one token, no rehearsal (as before)", {"block": 1, "rehearsals": once}),
+        (f"{BLOCK} tokens behind rehearsals", {}),
+    ):
+        ratios: dict[str, list[float]] = {CACHED: [], NAIVE: []}
+        for _ in range(pairs + 1):  # the first pair warms up
+            real = {path: _generation(model, use_cache=path == CACHED) for path in ratios}
+            found = list(race(model, PROMPT, max_new_tokens=RACED, **options))
+            for path, kept in ratios.items():
+                kept.append(sum(step.seconds for step in found if step.path == path) / real[path])
+        print(f"| {name} | {_ratio(ratios[CACHED][1:])} | {_ratio(ratios[NAIVE][1:])} |")
+    print()
+
+
+def _generation(model: Transformer, *, use_cache: bool) -> float:
+    began = time.perf_counter()
+    for _ in generate(model, PROMPT, max_new_tokens=RACED, use_cache=use_cache):
+        pass
+    return time.perf_counter() - began
+
+
+def _ratio(values: list[float]) -> str:
+    lower, median, upper = statistics.quantiles(values, n=4)
+    return f"{median:.2f} ({lower:.2f}–{upper:.2f})"
+
+
+# ---- the measuring process -------------------------------------------------------------------------------
+
+
+def measured_while_busy(model: Transformer) -> None:
+    """The same sweep and race in a thread of a serving process and in a process of their own.
+
+    Meanwhile learners keep the serving process busy: their threads record steps, as the walkthrough does.
+    """
+    setting = Setting(MODEL, model.config, tuple(PROMPT), "cpu", "float32", 1)
+    sweeping, racing = Sweep(setting, 512, with_cat=False), Race(setting, 128)
+    print(
+        "While the serving process is busy with learners: the spread of a sweep's points (q75 ÷ q25) and of"
+    )
+    print("a race's cached steps (largest ÷ median)\n")
+    print("| measured in | learners | spread, median | spread, worst | largest cached step |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    measuring = Measuring()
+
+    def never() -> bool:
+        return False
+
+    try:
+        list(measuring.results(racing, never))  # torch is there
+        for learners in (0, 2):
+            for name, rows, steps in (
+                ("the serving process", lambda: sweeping.run(never), lambda: racing.run(never)),
+                (
+                    "its own process",
+                    lambda: measuring.results(sweeping, never),
+                    lambda: measuring.results(racing, never),
+                ),
+            ):
+                with busy(model, learners):
+                    spreads = _spreads(rows())
+                    largest = _largest(steps())
+                median, worst = statistics.median(spreads), max(spreads)
+                print(f"| {name} | {learners} | {median:.2f} | {worst:.1f} | {largest:.0f}× |")
+    finally:
+        measuring.close()
+    print()
+
+
+@contextmanager
+def busy(model: Transformer, learners: int) -> Iterator[None]:
+    """Learners who step: each takes a recorded step, and lets a moment pass."""
+    over = threading.Event()
+
+    def learner() -> None:
+        cache = KVCache(model.config)
+        with torch.inference_mode():
+            while not over.wait(0.01):
+                if cache.length > 200:
+                    cache.reset()
+                trace(model, torch.tensor([[7]]), cache)
+
+    working = [threading.Thread(target=learner) for _ in range(learners)]
+    for thread in working:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in working:
+            thread.join()
+
+
+def _spreads(rows: Iterable[Row]) -> list[float]:
+    return [point.q75 / point.q25 for row in rows for point in row.points.values()]
+
+
+def _largest(found: Iterable[TimedStep]) -> float:
+    taken = [step.seconds for step in found if step.path == CACHED][1:]
+    return max(taken) / statistics.median(taken)
+
+
+# ---- a step, ours and transformers' ----------------------------------------------------------------------
+
+
+def steps(model: Transformer) -> None:
+    ids = [0, *range(400, 431)]
+    theirs = transformers_model()
+    print("One step, ms: median (quartiles)\n")
+    print("| tokens | cached | naive | naive ÷ cached | multiplications | transformers, cached | naive |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for n in LENGTHS:  # both sides of one length right after each other: a slow minute hits both
+        (row,) = sweep(model, ids, (n,), seconds_per_point=0.6)
+        with_cache, without = transformers_step(theirs, ids, n)
+        work = [step_cost(model.config, path, n).multiplications for path in (NAIVE, CACHED)]
+        ratio = row.points[NAIVE].median / row.points[CACHED].median
+        print(
+            f"| {n} | {_cell(row, CACHED)} | {_cell(row, NAIVE)} | {ratio:.1f}× "
+            f"| {work[0] / work[1]:.0f}× fewer | {with_cache:.2f} | {without:.2f} |"
+        )
+    print()
 
 
 def _cell(row: Row, path: str) -> str:
@@ -94,6 +222,9 @@ def _median_ms(work: Callable[[], None], after: Callable[[], None] = lambda: Non
         taken.append(time.perf_counter() - began)
         after()
     return statistics.median(taken[5:]) * 1e3
+
+
+# ---- the walkthrough meanwhile ---------------------------------------------------------------------------
 
 
 def walkthrough_beside_a_sweep() -> None:

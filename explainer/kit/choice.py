@@ -10,7 +10,7 @@ EXAMPLES = (
     "Once upon a time, there was a dog named Max. One day,",
     "The sun was hot. The bird wanted to drink some",
     'Lily had a red ball. Tom had a blue kite. Lily said, "I like my red',
-    "Kip Zola had a red ball. Bem Tari had a blue kite. One day, Kip",
+    "Kip Zola had a red ball. One day, Kip",
     "Mia was sad because her toy was broken. Her mom said,",
     "Once upon a time",
 )

@@ -20,7 +20,10 @@ export function bind(root, { tip, terms }) {
     const bound = event.target.closest?.("[data-ref]");
     /** @type {HTMLElement | null} */
     const words = root.querySelector(".story");
-    light(bound ? bound.dataset.ref.split(" ") : [], words?.contains(bound) ? root : (words ?? root));
+    const spoken = words?.contains(bound);
+    light(bound ? bound.dataset.ref.split(" ") : [], spoken ? root : (words ?? root));
+    // What the words speak of may have scrolled out of its panel.
+    if (spoken) lit.find((node) => node.role === "row")?.scrollIntoView({ block: "nearest" });
     const term = event.target.closest?.("[data-term]");
     if (term) tip.show(term, [term.textContent, terms()[term.dataset.term]]);
     else if (event.type === "focusin" && tip.shown && !event.target.closest?.("[role=gridcell]")) tip.hide();

@@ -150,7 +150,7 @@ def test_the_largest_weight_is_not_taken_for_the_largest_part() -> None:
 def test_a_head_that_looks_for_what_came_after_the_last_time_is_told() -> None:
     """A name that the model has never seen comes back, and the head looks at what followed it before."""
     name = "stories-1m-h8-kv8"
-    prompt = "Kip Zola had a red ball. Bem Tari had a blue kite. One day, Kip"
+    prompt = "Kip Zola had a red ball. One day, Kip"
     assert prompt in EXAMPLES
     ids = load_tokenizer(name).encode(prompt)
     data = drawn(record(name, prompt, history=len(ids) - 1), name, 3, 0, position=len(ids) - 1)
