@@ -6,7 +6,7 @@ a real run. So a turn is a whole block of tokens, and begins with steps that are
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -81,12 +81,15 @@ def race(
     max_new_tokens: int,
     clock: Clock = time.perf_counter,
     stopped: Callable[[], bool] = lambda: False,
+    block: int = BLOCK,
+    rehearsals: Mapping[str, int] = REHEARSALS,
 ) -> Iterator[TimedStep]:
     """Generate the same text twice, cached and naive, and time every step.
 
     They take turns on the caller's thread, so neither runs while the other's clock does. The first token of
-    each comes out of its prefill, whose time is the median of several. After that a turn is `BLOCK` tokens,
-    and its steps come when it is over. `stopped` is asked before every step.
+    each comes out of its prefill, whose time is the median of several. After that a turn is `block` tokens
+    behind `rehearsals` passes outside the clock, and its steps come when it is over. Before every step,
+    `stopped` is asked whether to go on.
     """
     room = min(len(prompt_ids) + max_new_tokens, model.config.max_seq_len)
     paths = {
@@ -95,7 +98,7 @@ def race(
     }
     firsts: dict[str, list[float]] = {name: [] for name in paths}
     for name, path in paths.items():
-        path.warm(REHEARSALS[name])
+        path.warm(rehearsals[name])
     for _ in range(FIRSTS - 1):
         for name, path in paths.items():
             if stopped():
@@ -106,13 +109,13 @@ def race(
         firsts[name].append(step.seconds)
         yield TimedStep(name, step.position, step.token_id, median(firsts[name]), FIRSTS)
 
-    for start in range(1, max_new_tokens, BLOCK):
+    for start in range(1, max_new_tokens, block):
         for name, path in paths.items():
             if stopped():
                 return
-            path.warm(REHEARSALS[name])
+            path.warm(rehearsals[name])
             taken: list[TimedStep] = []
-            while len(taken) < min(BLOCK, max_new_tokens - start) and not stopped():
+            while len(taken) < min(block, max_new_tokens - start) and not stopped():
                 taken.append(_step(name, path, clock))
             yield from taken
 

@@ -7,19 +7,20 @@ from math import sqrt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from explainer.figures.timing_parts import (
-    Palette,
+from explainer.kit.palette import Palette
+from explainer.kit.units import milliseconds
+from explainer.kit.words import count
+from explainer.timing.parts import (
     add_line,
     figure_with,
-    hatched,
     lay_out,
     length_ticks,
     mark_losses,
+    shaded,
     square,
     style,
     value_axis,
 )
-from explainer.story.units import milliseconds
 from kvengine.config import Config
 from kvengine.recording import Recording
 from kvengine.speed import (
@@ -123,16 +124,16 @@ def counted(
 def prefill_bars(rows: Sequence[Row], palette: Palette) -> go.Figure:
     """Time to the first token: the prefill of the cached path beside the naive path's first pass."""
     figure = figure_with(palette, "tokens in the prompt")
-    for path, name, colour, pattern in (
-        (PREFILL, "cached path: prefill, keys and values stored", palette.orange, "/"),
-        (NAIVE, "naive path: its first pass", palette.grey, ""),
+    for path, name, colour in (
+        (PREFILL, "cached path, prefill", palette.blue),
+        (NAIVE, "naive path, first pass", palette.grey),
     ):
         points = points_of(rows, path)
         figure.add_bar(
             x=[f"{p.length:,}" for p in points],
             y=[p.median * 1e3 for p in points],
             name=name,
-            marker=hatched(colour, pattern, palette),
+            marker={"color": colour},
             error_y={
                 "type": "data",
                 "array": [(p.q75 - p.median) * 1e3 for p in points],
@@ -148,38 +149,36 @@ def prefill_bars(rows: Sequence[Row], palette: Palette) -> go.Figure:
     return figure
 
 
-def to_scale(n: int, palette: Palette, seconds: tuple[float, float] | None = None) -> go.Figure:
-    """Squares whose areas are the counts, and beside them squares whose areas are the measured times.
+def counted_squares(n: int, palette: Palette) -> go.Figure:
+    """Squares whose areas are the projected rows of a text of `n` tokens.
 
-    In the count, the naive square holds the cached path's fresh rows in orange; all else in it is avoidable.
+    Orange must be computed; the naive square holds just as much of it, and all else in it is hatched:
+    computed again although it was known.
     """
-    figure = figure_with(palette, "")
     naive, cached = total_projections(NAIVE, n), total_projections(CACHED, n)
-    square(figure, 0, 1, palette.blue, f"naive<br>{naive:,} rows", palette)
-    side = sqrt(cached / naive)
+    figure, side = figure_with(palette, ""), sqrt(cached / naive)
+    square(figure, 0, 1, palette.blue, f"naive<br>{count(naive, 'row')}", palette, hatched=True)
     square(figure, 0, side, palette.orange, "", palette)
-    square(figure, 1.15, side, palette.orange, f"cached<br>{cached:,} rows", palette)
-    titles = [(0.0, "Counted: projected rows")]
-    end = 1.7
-    if seconds is not None:
-        end = 3.6
-        titles.append((1.95, "Measured: time"))
-        square(figure, 1.95, 1, palette.grey, f"naive<br>{milliseconds(seconds[0])}", palette)
-        side = sqrt(seconds[1] / seconds[0])
-        square(figure, 3.1, side, palette.blue, f"cached<br>{milliseconds(seconds[1])}", palette)
-    for x, title in titles:
-        figure.add_annotation(
-            x=x, y=1.1, text=f"<b>{title}</b>", showarrow=False, xanchor="left", font={"color": palette.ink}
-        )
-    figure.update_xaxes(visible=False, range=[-0.02, end], constrain="domain", constraintoward="left")
-    figure.update_yaxes(visible=False, range=[-0.25, 1.2], scaleanchor="x", scaleratio=1)
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0}, height=340, showlegend=False)
+    square(figure, 1.15, side, palette.orange, f"cached<br>{count(cached, 'row')}", palette)
+    return _squares(figure)
+
+
+def timed_squares(naive: float, cached: float, palette: Palette) -> go.Figure:
+    """Squares whose areas are the measured times, in seconds."""
+    figure, most = figure_with(palette, ""), max(naive, cached)
+    square(figure, 0, sqrt(naive / most), palette.grey, f"naive<br>{milliseconds(naive)}", palette)
+    square(figure, 1.15, sqrt(cached / most), palette.blue, f"cached<br>{milliseconds(cached)}", palette)
+    return _squares(figure)
+
+
+def _squares(figure: go.Figure) -> go.Figure:
+    figure.update_xaxes(visible=False, range=[-0.02, 2.2], constrain="domain", constraintoward="left")
+    figure.update_yaxes(visible=False, range=[-0.25, 1.02], scaleanchor="x", scaleratio=1)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0}, height=280, showlegend=False)
     return figure
 
 
-def fitted(
-    config: Config, rows: Sequence[Row], fit: Fit, bytes_per_float: int, palette: Palette
-) -> go.Figure:
+def fitted(config: Config, rows: Sequence[Row], fit: Fit, palette: Palette) -> go.Figure:
     """Above, the model's line through the measured points; below, by how much it misses each."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.07)
     lay_out(figure, palette)
@@ -187,7 +186,7 @@ def fitted(
         points = points_of(rows, path)
         x = [p.length for p in points]
         look = style(path, palette)
-        model = [sum(fit.parts(config, path, n, bytes_per_float)) * 1e3 for n in x]
+        model = [sum(fit.parts(config, path, n)) * 1e3 for n in x]
         figure.add_scatter(
             x=x,
             y=[p.median * 1e3 for p in points],
@@ -225,27 +224,27 @@ def fitted(
     return figure
 
 
-def parts(config: Config, fit: Fit, length: int, bytes_per_float: int, palette: Palette) -> go.Figure:
-    """Where the fitted time of one step goes, as a share: fixed, multiplying, reading keys and values."""
+def parts(config: Config, fit: Fit, length: int, palette: Palette) -> go.Figure:
+    """Where the fitted time of one step goes, as a share: fixed, multiplying, growing with the history."""
     figure = figure_with(palette, "% of the fitted step")
-    split = {path: fit.parts(config, path, length, bytes_per_float) for path in (CACHED, NAIVE)}
+    split = {path: fit.parts(config, path, length) for path in (CACHED, NAIVE)}
     names = {path: f"{path}<br>{milliseconds(sum(split[path]))}" for path in (NAIVE, CACHED)}
     terms = (
-        ("fixed", palette.grey, ""),
-        ("multiplying", palette.orange, "/"),
-        ("reading K and V", palette.blue, "."),
+        ("fixed", 0.3, ""),
+        ("multiplying", 0.85, "x"),
+        ("grows with the history", 0.6, "."),
     )
-    for i, (term, colour, pattern) in enumerate(terms):
+    for i, (term, alpha, shape) in enumerate(terms):
         figure.add_bar(
             y=list(names.values()),
             x=[100 * split[path][i] / sum(split[path]) for path in names],
             customdata=[milliseconds(split[path][i]) for path in names],
             name=term,
             orientation="h",
-            marker=hatched(colour, pattern, palette),
+            marker=shaded(palette, alpha, shape),
             hovertemplate="%{customdata}, %{x:.0f} %<extra>%{fullData.name}</extra>",
         )
-    figure.update_layout(barmode="stack", height=230, bargap=0.35)
+    figure.update_layout(barmode="stack", height=230, bargap=0.35, legend_traceorder="normal")
     figure.update_yaxes(showgrid=False)
     return figure
 

@@ -3,6 +3,7 @@
 A job is plain data, so that it can be pickled; its `run` yields results that can be, too. No streamlit here.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from kvengine.recording import Provenance
 from kvengine.timing import Agreement, Row, agreement, lengths_up_to, sweep
 
 T_co = TypeVar("T_co", covariant=True)
+
+#: Seconds before the first clock starts: the page that asked has just been drawn anew, often by this machine.
+SETTLE = 0.4
 
 #: Asked before every step: should the measurement end now?
 Stopped = Callable[[], bool]
@@ -75,6 +79,7 @@ class Race:
     def run(self, stopped: Stopped) -> Iterator[TimedStep]:
         with threads(self.setting.threads):
             model, ids = _placed(self.setting), self.setting.prompt_ids
+            time.sleep(SETTLE)
             yield from race(model, ids, max_new_tokens=self.new_tokens, stopped=stopped)
 
 
@@ -89,6 +94,7 @@ class Sweep:
     def run(self, stopped: Stopped) -> Iterator[Row]:
         with threads(self.setting.threads):
             model, lengths = _placed(self.setting, longest=self.longest), lengths_up_to(self.longest)
+            time.sleep(SETTLE)
             yield from sweep(model, self.setting.prompt_ids, lengths, with_cat=self.with_cat, stopped=stopped)
 
 

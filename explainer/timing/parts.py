@@ -1,34 +1,16 @@
-"""What the timing figures are made of: colours, axes, lines with bands, marks and squares."""
+"""What the timing figures are made of: axes, lines with bands, marks and squares."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import log10
 from typing import Any
 
 import plotly.graph_objects as go
 
-from explainer.story.timing import NAMES
+from explainer.kit.palette import Palette, again, faded
+from explainer.kit.palette import lay_out as lay_out_plain
+from explainer.timing.words import NAMES
 from kvengine.speed import total_seconds, verdict
 from kvengine.timing import CACHED, CAT, NAIVE, Point, Row
-
-HEIGHT = 340
-
-
-@dataclass(frozen=True)
-class Palette:
-    """The theme's colours, written into the figure so that a saved picture has them too."""
-
-    paper: str
-    ink: str
-    muted: str
-    line: str
-    blue: str
-    orange: str
-    grey: str
-
-
-LIGHT = Palette("#fcfcfa", "#1a1c20", "#5d626b", "#e4e4df", "#2563eb", "#c76a0a", "#4a4f59")
-DARK = Palette("#101317", "#eceef2", "#a3a9b4", "#2a3038", "#6ea8fe", "#f0902f", "#c3c8d1")
 
 
 def figure_with(palette: Palette, x_title: str, *, log: bool = False) -> go.Figure:
@@ -39,30 +21,12 @@ def figure_with(palette: Palette, x_title: str, *, log: bool = False) -> go.Figu
 
 
 def lay_out(figure: go.Figure, palette: Palette) -> None:
-    """No hue, no grid line and no font but the page's own."""
-    figure.update_layout(
-        template="none",
-        height=HEIGHT,
-        margin={"l": 64, "r": 12, "t": 46, "b": 46},
-        paper_bgcolor=palette.paper,
-        plot_bgcolor=palette.paper,
-        font={"family": "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", "size": 13},
-        font_color=palette.ink,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
-        hoverlabel={"bgcolor": palette.paper, "font": {"color": palette.ink}, "bordercolor": palette.muted},
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": palette.muted, "activecolor": palette.ink},
-        dragmode=False,
-    )
-    axis = {
-        "gridcolor": palette.line,
-        "linecolor": palette.muted,
-        "tickcolor": palette.muted,
-        "zeroline": False,
-        "color": palette.muted,
-        "title_standoff": 8,
-    }
-    figure.update_xaxes(showline=True, showgrid=False, ticks="outside", **axis)
-    figure.update_yaxes(**axis)
+    """As on every page. The legend hangs from the top of the figure.
+
+    One that stands on the axes keeps the place that it had in a narrow window when the window is widened.
+    """
+    lay_out_plain(figure, palette)
+    figure.update_layout(legend={"yref": "container", "y": 1, "yanchor": "top"})
 
 
 def length_ticks(figure: go.Figure, lengths: Sequence[int], *, log: bool) -> None:
@@ -80,11 +44,19 @@ def value_axis(figure: go.Figure, title: str, *, log: bool) -> None:
         figure.update_yaxes(dtick="D2" if max(values) < 300 * min(values) else 1)
 
 
-def hatched(colour: str, shape: str, palette: Palette) -> dict[str, Any]:
-    """A bar's fill: the colour, with a pattern of the paper in it."""
+def shaded(palette: Palette, alpha: float, shape: str) -> dict[str, Any]:
+    """A bar's fill without a hue: ink, more or less of it, in a pattern of its own."""
+    fill = {
+        "shape": shape,
+        "bgcolor": palette.paper,
+        "fgcolor": faded(palette.ink, alpha),
+        "size": 6,
+        "solidity": 0.5,
+    }
     return {
-        "color": colour,
-        "pattern": {"shape": shape, "bgcolor": colour, "fgcolor": palette.paper, "size": 6, "solidity": 0.25},
+        "color": faded(palette.ink, alpha),
+        "pattern": fill if shape else None,
+        "line": {"color": palette.paper, "width": 1},
     }
 
 
@@ -137,7 +109,7 @@ def add_line(
 
 
 def mark_losses(figure: go.Figure, rows: Sequence[Row], palette: Palette, *, log: bool) -> None:
-    """Mark each length at which the cached path is clearly slower than the naive one."""
+    """Ring each length at which the cached path is clearly slower than the naive one."""
     loses = [row for row in rows if verdict(row) == NAIVE]
     if not loses:
         return
@@ -146,7 +118,7 @@ def mark_losses(figure: go.Figure, rows: Sequence[Row], palette: Palette, *, log
         y=[row.points[CACHED].median * 1e3 for row in loses],
         name="the cache loses here",
         mode="markers",
-        marker={"symbol": "circle-open", "size": 15, "color": palette.orange, "line": {"width": 2.5}},
+        marker={"symbol": "circle-open", "size": 15, "color": palette.ink, "line": {"width": 2}},
         hovertemplate="%{x:,} tokens: the cached step is slower<extra></extra>",
     )
     last = max(loses, key=lambda row: row.length)
@@ -154,7 +126,7 @@ def mark_losses(figure: go.Figure, rows: Sequence[Row], palette: Palette, *, log
     figure.add_annotation(
         x=log10(x) if log else x,
         y=log10(y) if log else y,
-        text=f"the cache loses up to {x:,}" if x > 1 else "the cache loses at 1 token",
+        text=f"the cache loses up to {x:,} tokens" if x > 1 else "the cache loses at 1 token",
         xanchor="left",
         ax=14,
         ay=-42,
@@ -163,14 +135,25 @@ def mark_losses(figure: go.Figure, rows: Sequence[Row], palette: Palette, *, log
     )
 
 
-def square(figure: go.Figure, left: float, side: float, colour: str, label: str, palette: Palette) -> None:
-    """A filled square standing at y = 0, its label under it."""
+def square(
+    figure: go.Figure,
+    left: float,
+    side: float,
+    colour: str,
+    label: str,
+    palette: Palette,
+    *,
+    hatched: bool = False,
+) -> None:
+    """A filled square standing at y = 0, its label under it; hatched is work done again."""
+    fill = again(palette)
     figure.add_scatter(
         x=[left, left + side, left + side, left, left],
         y=[0, 0, side, side, 0],
         fill="toself",
         fillcolor=colour,
-        line={"color": palette.paper, "width": 1},
+        fillpattern=fill["pattern"] if hatched else None,
+        line=fill["line"] if hatched else {"color": palette.paper, "width": 1},
         mode="lines",
         hoverinfo="skip",
     )
@@ -178,8 +161,3 @@ def square(figure: go.Figure, left: float, side: float, colour: str, label: str,
         figure.add_annotation(
             x=left, y=-0.03, text=label, showarrow=False, xanchor="left", yanchor="top", align="left"
         )
-
-
-def faded(colour: str, alpha: float) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, {alpha})"

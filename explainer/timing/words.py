@@ -1,20 +1,18 @@
-"""The timing lab's words: every number in them comes from the run, the model or a count."""
+"""The timing lab's words: what words.toml says, filled in from a run, the model or a count."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from explainer.story.units import byte_size, milliseconds, rate, times
+from explainer.kit.units import milliseconds, rate, times
+from explainer.kit.words import count, say, words_of
 from kvengine.config import Config
 from kvengine.hardware import Hardware
+from kvengine.race import BLOCK, FIRSTS, TimedStep
 from kvengine.recording import Provenance
-from kvengine.speed import (
-    Fit,
-    kv_bytes,
-    step_cost,
-    step_projections,
-    total_projections,
-    verdict,
-)
-from kvengine.timing import CACHED, NAIVE, Agreement, Row, TimedStep
+from kvengine.speed import step_cost, step_masked, verdict
+from kvengine.timing import CACHED, NAIVE, Agreement, Row
+
+WORDS = words_of(Path(__file__).with_name("words.toml"))
 
 #: How the paths are called on the page.
 NAMES = {
@@ -24,260 +22,209 @@ NAMES = {
     "prefill": "prefill",
 }
 
-LEAD = (
-    "The cache is said to make generation fast. Here that is measured, on the machine that serves this page, "
-    "with the two code paths that really generate: the same function, with the cache and without it."
-)
+#: Keys that torch's fused kernel on the CPU takes at a time: what the mask hides is skipped in whole blocks.
+KERNEL_BLOCK = 512
 
-RACE = (
-    "Both paths continue your prompt. They take turns, one token each, on one thread, so that neither runs "
-    "while the other's clock does. A clock is the sum of its own steps; each begins with a prefill, and both "
-    "were warmed up before."
-)
-
-SWEEP = (
-    "One step, repeated, at texts of doubling length. The line is the median, the band holds the middle half "
-    "of the repetitions."
-)
-
-TOTALS = (
-    "The time to run a whole text token by token: the measured steps, taken as linear between the measured "
-    "lengths, summed from the first token to the last."
-)
-
-COUNTED = (
-    "To choose each next token, the naive path projects every token of the text again; the cached path "
-    "projects the new one. Each square's area is to scale."
-)
-
-PRECISION = (
-    "In exact arithmetic both paths give the same numbers. In floating point they agree to rounding, because "
-    "their matrix products have different shapes. Here both take every step on the same text."
-)
+#: Times that differ by less than this count as the same.
+SAME = 1.05
 
 
-PREFILL = (
-    "Both paths must run the whole prompt once before they can say a word. The cached one also stores its "
-    "keys and values; nothing is saved yet."
-)
-
-CAT_HELP = (
-    "A popular way to write a cache: join the new row to the old ones at every step. It copies the whole "
-    "history each time; the cache used here writes the row into memory taken once."
-)
-
-FILES = (
-    "The camera on each chart saves it as a PNG. A run saved here can be laid over a run on another machine: "
-    "it is drawn thin, named recorded, and said where it comes from."
-)
-
-VIEWS = {
-    "One step": "A step runs the newest token of a text and chooses the next.",
-    "Whole text": TOTALS,
-    "Ratio": "How many times more the naive path takes. On the right the count, on the left the clock.",
-}
-
-ENDED = {
-    "stopped": "Stopped. What was measured until then is kept.",
-    "out of time": "The time limit of a run was reached. What was measured until then is kept.",
-    "failed": "The measurement could not go on.",
-}
+def tell(key: str, **values: object) -> str:
+    """A sentence as Markdown, by table and name: `tell("race.title")`."""
+    return say(_template(key), **values)
 
 
-def view_line(view: str) -> str:
-    return VIEWS[view]
+def label(key: str, **values: object) -> str:
+    """The same as it is, for what is no Markdown: a picture's description, a column."""
+    return _template(key).format(**values)
 
 
-def setting_line(model: str, dtype: str, threads: int) -> str:
-    return f"{model}, {dtype}, {'1 thread' if threads == 1 else f'{threads} threads'}"
+def _template(key: str) -> str:
+    table, name = key.split(".")
+    return str(WORDS[table][name])
 
 
-def cut_line(prompt_tokens: int, kept: int) -> str:
-    return (
-        f"The prompt has {prompt_tokens:,} tokens; its first {kept:,} are used, so that the model has "
-        "positions left to generate."
-    )
+def tokens(n: int) -> str:
+    return count(n, "token")
 
 
-def progress_line(done: int, lengths: Sequence[int]) -> str:
-    now = f", now {lengths[done]:,} tokens" if done < len(lengths) else ""
-    return f"{done} of {len(lengths)} lengths measured{now}"
-
-
-def recorded_line(provenance: Provenance) -> str:
-    return f"Recorded, not measured here: {provenance_line(provenance)}."
-
-
-def sweep_first_line(n: int, longest: int) -> str:
-    if longest == 0:
-        return "Run the sweep, and the measured times are drawn beside the count."
-    return (
-        f"The sweep went up to {longest:,} tokens; run it to {n:,} or more, and the measured times are drawn "
-        "beside the count."
-    )
-
-
-def measured_alt(rows: Sequence[Row], view: str) -> str:
-    last = max(rows, key=lambda row: row.length)
-    cached, naive = last.points[CACHED].median, last.points[NAIVE].median
-    return (
-        f"{view} against tokens in the text; at {last.length:,} tokens one step takes {milliseconds(cached)} "
-        f"cached and {milliseconds(naive)} naive"
-    )
-
-
-def agreement_row(result: Agreement) -> dict[str, str]:
-    return {
-        "precision": result.dtype,
-        "same next token": f"{result.same_tokens} of {result.steps} steps",
-        "largest difference between logits": f"{result.difference:.1e}",
-    }
+# ---- what is measured with -------------------------------------------------------------------------------
 
 
 def hardware_line(hardware: Hardware) -> str:
-    threads = "1 thread" if hardware.threads == 1 else f"{hardware.threads} threads"
-    cores = "1 core" if hardware.cores == 1 else f"{hardware.cores} cores"
-    return f"{hardware.name}, {cores} ({hardware.device}, {threads}), torch {hardware.torch}"
-
-
-def provenance_line(provenance: Provenance) -> str:
-    return (
-        f"{provenance.model}, {provenance.dtype}, on {hardware_line(provenance.hardware)}; "
-        f"measured {provenance.when}"
+    return label(
+        "page.hardware",
+        name=hardware.name,
+        cores=count(hardware.cores, "core"),
+        device=hardware.device,
+        threads=count(hardware.threads, "thread"),
+        torch=hardware.torch,
     )
+
+
+def machine_line(hardware: Hardware, model: str, dtype: str) -> str:
+    return tell("page.machine", hardware=hardware_line(hardware), model=model, dtype=dtype)
+
+
+def setting_line(model: str, dtype: str, threads: int) -> str:
+    return tell("page.setting", model=model, dtype=dtype, threads=count(threads, "thread"))
+
+
+def recorded_line(provenance: Provenance) -> str:
+    origin = label(
+        "sweep.provenance",
+        model=provenance.model,
+        dtype=provenance.dtype,
+        hardware=hardware_line(provenance.hardware),
+        when=provenance.when,
+    )
+    return tell("sweep.recorded", provenance=origin)
 
 
 def queue_line(ahead: int) -> str:
-    waiting = "1 measurement is" if ahead == 1 else f"{ahead} measurements are"
-    return f"One measurement at a time, so that clocks stay honest: {waiting} ahead of yours."
+    waiting = label("page.queue_one") if ahead == 1 else label("page.queue_many", count=ahead)
+    return tell("page.queue", waiting=waiting)
 
 
-def race_line(steps: Sequence[TimedStep]) -> str:
-    """What the race has shown so far."""
-    clocks = {path: [s.seconds for s in steps if s.path == path] for path in (CACHED, NAIVE)}
-    n = len(clocks[NAIVE])
-    if n == 0:
-        return ""
-    cached, naive = sum(clocks[CACHED][:n]), sum(clocks[NAIVE])
-    same = _same_tokens(steps)
-    agree = f"All {n} tokens are the same" if same == n else f"{same} of {n} tokens are the same"
-    faster, ratio = ("cached", naive / cached) if cached < naive else ("naive", cached / naive)
-    first = [milliseconds(clocks[path][0]) for path in (CACHED, NAIVE)]
-    return (
-        f"{n} tokens: cached in {milliseconds(cached)}, naive in {milliseconds(naive)}; the {faster} path "
-        f"was {times(ratio)} faster. {agree}. The first token came after {first[0]} and "
-        f"{first[1]}: the prefill is the same work in both."
+def ended_line(state: str, error: str, limit: float) -> str:
+    """How a run ended that did not come to its end."""
+    if state == "failed":
+        return tell("ended.failed", error=error)
+    if state == "out of time":
+        return tell("ended.out_of_time", limit=count(round(limit), "second"))
+    return tell("ended.stopped")
+
+
+# ---- the race --------------------------------------------------------------------------------------------
+
+
+def race_text() -> str:
+    return tell("race.text", block=tokens(BLOCK), firsts=str(FIRSTS))
+
+
+def cut_line(prompt_tokens: int, kept: int, positions: int) -> str:
+    return tell(
+        "race.cut",
+        tokens=tokens(prompt_tokens),
+        kept=str(kept),
+        room=str(positions - kept),
+        positions=str(positions),
     )
 
 
-def _same_tokens(steps: Sequence[TimedStep]) -> int:
-    cached, naive = ({s.position: s.token_id for s in steps if s.path == path} for path in (CACHED, NAIVE))
-    return sum(cached.get(position) == token for position, token in naive.items())
+def race_line(steps: Sequence[TimedStep]) -> str:
+    """What the race has shown so far: as many tokens as both paths have."""
+    by_path = {path: [s for s in steps if s.path == path] for path in (CACHED, NAIVE)}
+    n = min(map(len, by_path.values()))
+    if n == 0:
+        return ""
+    cached, naive = (sum(s.seconds for s in by_path[path][:n]) for path in (CACHED, NAIVE))
+    same = sum(a.token_id == b.token_id for a, b in zip(by_path[CACHED], by_path[NAIVE], strict=False))
+    agree = label("race.same_all") if same == n else label("race.same_some", same=same, count=n)
+    return tell(
+        "race.done",
+        tokens=tokens(n),
+        cached=milliseconds(cached),
+        naive=milliseconds(naive),
+        longer=longer(cached, naive),
+        same=agree,
+        first_cached=milliseconds(by_path[CACHED][0].seconds),
+        first_naive=milliseconds(by_path[NAIVE][0].seconds),
+    )
 
 
-def losing_line(rows: Sequence[Row]) -> str:
-    """From which length on the cache pays, and where it costs."""
-    ordered = sorted(rows, key=lambda row: row.length)
-    loses = [row.length for row in ordered if verdict(row) == NAIVE]
-    wins = [row.length for row in ordered if verdict(row) == CACHED]
-    always = next((n for n in wins if all(m in wins for m in (r.length for r in ordered) if m >= n)), None)
-    if loses:
-        where = (
-            f"The cached path loses at {_listed(loses)} {'token' if loses == [1] else 'tokens'}: there its "
-            "bookkeeping costs more than it saves."
-        )
-    else:
-        where = "At no measured length did the cached path clearly lose."
-    if always is None:
-        return f"{where} Nor is it clearly ahead up to the longest text: the bands overlap."
-    if always == ordered[0].length:
-        return f"{where} It is clearly ahead at every one."
-    return f"{where} It is clearly ahead from {always:,} tokens on; below, the bands overlap or it is behind."
+def longer(cached: float, naive: float) -> str:
+    """Which path took longer, and how many times as long."""
+    if max(cached, naive) < SAME * min(cached, naive):
+        return label("longer.neither")
+    if naive > cached:
+        return label("longer.naive", ratio=times(naive / cached))
+    return label("longer.cached", ratio=times(cached / naive))
+
+
+# ---- the sweep -------------------------------------------------------------------------------------------
+
+
+def progress_line(done: int, lengths: Sequence[int]) -> str:
+    of = count(len(lengths), "length")
+    if done == len(lengths):
+        return tell("sweep.progress_done", done=str(done), lengths=of)
+    return tell("sweep.progress", done=str(done), lengths=of, tokens=tokens(lengths[done]))
 
 
 def past_context_line(trained: int, longest: int) -> str:
     if longest <= trained:
         return ""
-    return (
-        f"The model was trained on {trained:,} positions. Beyond them, up to {longest:,}, it is run for its "
-        "time alone: the work is the same, the text would be no sense."
+    return tell("sweep.past_context", trained=f"{trained:,}", longest=f"{longest:,}")
+
+
+def measured_alt(rows: Sequence[Row], view: str) -> str:
+    last = max(rows, key=lambda row: row.length)
+    return label(
+        "sweep.measured_alt",
+        view=view,
+        tokens=tokens(last.length),
+        cached=milliseconds(last.points[CACHED].median),
+        naive=milliseconds(last.points[NAIVE].median),
     )
+
+
+def losing_line(rows: Sequence[Row]) -> str:
+    """Where the cache costs, and from which length on it pays."""
+    ordered = sorted(rows, key=lambda row: row.length)
+    verdicts = [verdict(row) for row in ordered]
+    loses = [row.length for row, said in zip(ordered, verdicts, strict=True) if said == NAIVE]
+    behind = [i for i, said in enumerate(verdicts) if said != CACHED]
+    where = tell("sweep.loses", lengths=_listed(loses)) if loses else tell("sweep.loses_nowhere")
+    if not behind:
+        return f"{where} {tell('sweep.wins_everywhere')}"
+    if behind[-1] == len(ordered) - 1:
+        return f"{where} {tell('sweep.wins_nowhere')}"
+    return f"{where} {tell('sweep.wins_from', tokens=tokens(ordered[behind[-1] + 1].length))}"
 
 
 def agreement_line(rows: Sequence[Row]) -> str:
-    same, largest = sum(row.same_token for row in rows), max(row.difference for row in rows)
-    return (
-        f"At {same} of {len(rows)} lengths both paths choose the same token; the largest difference between "
-        f"their logits is {largest:.1e}."
+    return tell(
+        "sweep.agree",
+        same=str(sum(row.same_token for row in rows)),
+        lengths=count(len(rows), "length"),
+        difference=_tiny(max(row.difference for row in rows)),
     )
 
 
-def scale_line(n: int) -> str:
-    naive, cached = total_projections(NAIVE, n), total_projections(CACHED, n)
-    return (
-        f"{n:,} tokens: 1 + 2 + … + {n:,} = **{naive:,}** projected rows against **{cached:,}**, "
-        f"{times(naive / cached)} fewer. A row is projected to q, k and v once in every layer."
+def counted_line(config: Config, lengths: Sequence[int]) -> str:
+    """What the counts hold that nobody reads: the products behind the mask."""
+    n = max(lengths)
+    cached, naive = (step_cost(config, path, n).multiplications for path in (CACHED, NAIVE))
+    hidden = step_masked(config, NAIVE, n)
+    line = tell(
+        "sweep.masked",
+        tokens=tokens(n),
+        hidden=rate(hidden),
+        all=rate(naive),
+        ratio=times(naive / cached),
+        ratio_without=times((naive - hidden) / cached),
     )
+    return line if n <= KERNEL_BLOCK else f"{line} {tell('sweep.masked_skipped', block=str(KERNEL_BLOCK))}"
 
 
-def measured_scale_line(naive: float, cached: float, n: int) -> str:
-    return (
-        f"Measured for {n:,} tokens: {milliseconds(naive)} against {milliseconds(cached)}, "
-        f"**{times(naive / cached)}** faster. Work saved is not time saved."
-    )
+# ---- precision -------------------------------------------------------------------------------------------
 
 
-def fit_reasons(config: Config, rows: Sequence[Row], fit: Fit, bytes_per_float: int) -> list[tuple[str, str]]:
-    """Why n times fewer projections are not n times faster: (reason, this run's numbers)."""
-    row = max(rows, key=lambda r: r.length)
-    n, cached, naive = row.length, row.points[CACHED].median, row.points[NAIVE].median
-    work = {path: step_cost(config, path, n).multiplications for path in (CACHED, NAIVE)}
-    kv = byte_size(kv_bytes(config, n, bytes_per_float))
-    fixed, multiplying, reading = fit.parts(config, CACHED, n, bytes_per_float)
-    share = fixed / (fixed + multiplying + reading)
-    products = step_projections(NAIVE, n) // step_projections(CACHED, n)
-    return [
-        (
-            f"{times(products)} fewer projections, {times(naive / cached)} faster",
-            f"The step at {n:,} tokens takes {milliseconds(cached)} with the cache and {milliseconds(naive)} "
-            f"without. Counted in multiplications it does {times(work[NAIVE] / work[CACHED])} less: the new "
-            "query still meets every key, and the readout is the same for both.",
+def agreement_row(result: Agreement) -> dict[str, str]:
+    return {
+        label("agreement.column_precision"): result.dtype,
+        label("agreement.column_same"): label(
+            "agreement.same", same=result.same_tokens, steps=count(result.steps, "step")
         ),
-        (
-            "A fixed cost that no cache saves",
-            f"Starting every operation and reading the weights takes {milliseconds(fixed)} a step, however "
-            f"few rows there are: {share:.0%} of the fitted cached step at this length.",
-        ),
-        (
-            "Large products run at full speed, one row does not",
-            f"The naive step gets through {rate(work[NAIVE] / naive)} multiplications per second, since many "
-            f"rows share each weight that is loaded. The cached step reaches {rate(work[CACHED] / cached)}.",
-        ),
-        (
-            "The history is read at every step",
-            f"The cached step multiplies less but still reads {kv} of keys and values, which the fit puts at "
-            f"{milliseconds(reading)}. That grows with the text: a cached step is not constant time.",
-        ),
-    ]
-
-
-def fit_line(fit: Fit) -> str:
-    worst = max(abs(residual) for residual in fit.residuals.values())
-    typical = sorted(abs(residual) for residual in fit.residuals.values())[len(fit.residuals) // 2]
-    work = (
-        "no time that shows"
-        if fit.per_multiplication == 0
-        else f"{rate(1 / fit.per_multiplication)} a second"
-    )
-    read = "no time that shows" if fit.per_byte == 0 else f"{byte_size(1 / fit.per_byte)} a second"
-    return (
-        f"One model for all points of both paths: {milliseconds(fit.fixed)} fixed, multiplications at "
-        f"{work}, keys and values read at {read}. It misses a point by {typical:.0%} in the middle and "
-        f"{worst:.0%} at worst. Where a miss is wider than the band, the machine does something that these "
-        "three terms do not say."
-    )
+        label("agreement.column_difference"): _tiny(result.difference),
+    }
 
 
 def _listed(lengths: Sequence[int]) -> str:
-    words = [f"{n:,}" for n in lengths]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    *most, last = [f"{n:,}" for n in lengths]
+    return f"{', '.join(most)} and {last} tokens" if most else tokens(lengths[0])
+
+
+def _tiny(x: float) -> str:
+    return f"{x:.1e}".replace("e-", "e−") if x else "0"
