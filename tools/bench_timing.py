@@ -1,4 +1,4 @@
-"""The timing lab's part of the benchmark: its race beside a real generation, what its process spares, a sweep."""
+"""The timing lab's part of the benchmark: its race beside a real generation, its process, a sweep."""
 
 import statistics
 import tempfile
@@ -15,7 +15,7 @@ from explainer.timing.measure import Race, Setting, Sweep
 from explainer.timing.process import Measuring
 from kvengine import KVCache, Transformer, generate, load_model, trace
 from kvengine.hardware import hardware, threads
-from kvengine.race import BLOCK, TimedStep, race
+from kvengine.race import BLOCK, REHEARSALS, TimedStep, race
 from kvengine.speed import step_cost
 from kvengine.timing import CACHED, NAIVE, Row, lengths_up_to, sweep
 from kvengine.weights import CHECKPOINTS
@@ -47,7 +47,7 @@ def timing() -> None:
     with threads(1):
         race_beside_generation(model)
         measured_while_busy(model)
-        steps(model)
+        one_step(model)
     walkthrough_beside_a_sweep()
 
 
@@ -61,15 +61,14 @@ def race_beside_generation(model: Transformer, pairs: int = 7) -> None:
     )
     print(f"| a turn | {CACHED} | {NAIVE} |")
     print("| --- | ---: | ---: |")
-    once = {CACHED: 0, NAIVE: 0}
-    for name, options in (
-        ("one token, no rehearsal (as before)", {"block": 1, "rehearsals": once}),
-        (f"{BLOCK} tokens behind rehearsals", {}),
+    for name, block, rehearsals in (
+        ("one token, no rehearsal (as before)", 1, {CACHED: 0, NAIVE: 0}),
+        (f"{BLOCK} tokens behind rehearsals", BLOCK, REHEARSALS),
     ):
         ratios: dict[str, list[float]] = {CACHED: [], NAIVE: []}
         for _ in range(pairs + 1):  # the first pair warms up
             real = {path: _generation(model, use_cache=path == CACHED) for path in ratios}
-            found = list(race(model, PROMPT, max_new_tokens=RACED, **options))
+            found = list(race(model, PROMPT, max_new_tokens=RACED, block=block, rehearsals=rehearsals))
             for path, kept in ratios.items():
                 kept.append(sum(step.seconds for step in found if step.path == path) / real[path])
         print(f"| {name} | {_ratio(ratios[CACHED][1:])} | {_ratio(ratios[NAIVE][1:])} |")
@@ -166,7 +165,7 @@ def _largest(found: Iterable[TimedStep]) -> float:
 # ---- a step, ours and transformers' ----------------------------------------------------------------------
 
 
-def steps(model: Transformer) -> None:
+def one_step(model: Transformer) -> None:
     ids = [0, *range(400, 431)]
     theirs = transformers_model()
     print("One step, ms: median (quartiles)\n")
