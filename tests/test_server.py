@@ -1,0 +1,103 @@
+"""What the server answers beside the pages: operands for a cell's arithmetic, and nothing of the source."""
+
+import json
+import re
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from kvengine import load_model
+from tools.server import Server
+
+KINDS = {"<f4": np.float32, "|u1": np.uint8, "<u2": np.uint16}
+
+
+def get(server: Server, path: str) -> tuple[int, bytes]:
+    address = urlsplit(server.url)
+    connection = HTTPConnection(
+        address.hostname or "", address.port, timeout=30
+    )  # http.client knows no proxy
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def unpacked(message: bytes) -> dict[str, Any]:
+    size = int.from_bytes(message[:4], "little")
+    arrays = message[4 + size :]
+
+    def array(found: dict[str, Any]) -> Any:
+        if "$array" not in found:
+            return found
+        kind, start, shape = found["$array"]
+        count = int(np.prod(shape))
+        return np.frombuffer(arrays, KINDS[kind], count, start).reshape(shape)
+
+    decoded: dict[str, Any] = json.loads(message[4 : 4 + size], object_hook=array)
+    return decoded
+
+
+def test_weights_are_served_as_the_model_has_them(app_server: Server) -> None:
+    status, body = get(app_server, "/operands/weights/stories-1m-h8-kv2/1")
+    model = load_model("stories-1m-h8-kv2")
+    layer = model.weights.layers[1]
+    found = unpacked(body)
+    assert status == 200
+    np.testing.assert_array_equal(np.concatenate([found["wq"], found["wk"], found["wv"]]), layer.wqkv.numpy())
+    np.testing.assert_array_equal(found["w_down"], layer.w_down.numpy())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/operands/weights/nobody/0",
+        "/operands/weights/..%2f..%2fetc/0",
+        "/operands/weights/stories-1m-h8-kv8/4",
+        "/operands/weights/stories-1m-h8-kv8/-1",
+        "/operands/walk/0123456789abcdef/0/5",
+        "/operands/walk/x/y/z",
+    ],
+)
+def test_what_is_not_there_is_not_found(app_server: Server, path: str) -> None:
+    status, body = get(app_server, path)
+    # What fits no route of ours is streamlit's: it answers with its own page.
+    assert status == 404 or body.lower().lstrip().startswith(b"<!")
+    assert b"Traceback" not in body
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("web/main.js", 200),
+        ("web/kit.css", 200),
+        ("walkthrough/scene.js", 200),
+        ("server.py", 404),
+        ("walkthrough/words.toml", 404),
+        ("kit/../server.py", 404),
+        ("../app.py", 404),
+    ],
+)
+def test_of_the_scenes_folder_only_scripts_and_styles_are_served(
+    app_server: Server, file: str, expected: int
+) -> None:
+    status, body = get(app_server, f"/_stcore/bidi-components/explainer.scene/{file}")
+    assert status == expected or (expected == 404 and status == 400)
+    assert b"import" not in body or expected == 200
+
+
+def test_a_walk_that_is_no_longer_kept_is_told_where_its_arithmetic_would_stand(
+    page: Page, app_url: str
+) -> None:
+    page = page.context.new_page()  # whose console may tell of the refusal
+    page.route(re.compile("/operands/walk/"), lambda route: route.fulfill(status=404, body="No longer kept."))
+    page.goto(app_url)
+    page.locator("[data-row='3'] [data-part=k] .c").first.hover()
+    expect(page.locator(".tip")).to_contain_text("key of “Sara”, token 3, entry 0")
+    expect(page.locator(".tip")).to_contain_text("No longer kept.")
