@@ -28,7 +28,8 @@ def var(name: str, index: str | int | None = None, kind: str = "", ref: str = ""
 
 
 def op(sign: str) -> str:
-    return f"<mo>{sign}</mo>"
+    # Brackets that grow with what they hold would make one line of a formula higher than the next.
+    return f'<mo stretchy="false">{sign}</mo>' if sign in "()[]" else f"<mo>{sign}</mo>"
 
 
 def turned(position: str | int, *inside: str) -> str:
