@@ -35,7 +35,10 @@ from kvengine.speed import (
 from kvengine.timing import CACHED, CAT, NAIVE, PREFILL, Point, Row
 
 VIEWS = STEP, TOTAL, RATIO = "One step", "Whole text", "Ratio"
-QUANTITIES = MULTIPLICATIONS, PROJECTIONS, BYTES = "Multiplications", "Projected rows", "Bytes read"
+QUANTITIES = MULTIPLICATIONS, PROJECTIONS, BYTES = "Multiplications", "Projections", "Bytes"
+
+#: The quantities on an axis.
+COUNTS = {MULTIPLICATIONS: "multiplications", PROJECTIONS: "projected rows", BYTES: "bytes read"}
 
 
 def plot_config(filename: str) -> dict[str, object]:
@@ -106,7 +109,7 @@ def counted(
         for name, count in (("one step", steps), ("whole text", totals)):
             ratios = [naive / cached for naive, cached in zip(count(NAIVE), count(CACHED), strict=True)]
             _add_ratio(figure, palette, (list(lengths), ratios), name, total=name == "whole text")
-        title = f"naive ÷ cached, {quantity.lower()}"
+        title = f"naive ÷ cached, {COUNTS[quantity]}"
     else:
         for path in (CACHED, NAIVE):
             figure.add_scatter(
@@ -115,7 +118,7 @@ def counted(
                 **style(path, palette),
                 hovertemplate="%{x:,} tokens: %{y:,}<extra>%{fullData.name}</extra>",
             )
-        title = f"{quantity.lower()}, {view.lower()}"
+        title = f"{COUNTS[quantity]}, {view.lower()}"
     value_axis(figure, title, log=log)
     length_ticks(figure, lengths, log=log)
     return figure

@@ -202,7 +202,8 @@ def why() -> None:
     config, longest = found.setting.config, max(row.length for row in rows)
     st.subheader(tell("why.title"), anchor="why")
     said = reasons.fit_reasons(config, rows, model, found.setting.bytes_per_float)
-    for column, (reason, numbers) in zip(st.columns(2) * 2, said, strict=True):
+    columns = [*st.columns(2), *st.columns(2)]  # row by row, so that a narrow page keeps their order
+    for column, (reason, numbers) in zip(columns, said, strict=True):
         column.markdown(f"**{reason}.** {numbers}")
     left, right = st.columns(2)
     with left:
