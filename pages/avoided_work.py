@@ -34,8 +34,6 @@ key, found = cache.recomputation(
 texts, originals = tokenizer.texts(found.token_ids), tokenizer.texts(found.original_ids)
 told = WORDS["premise"]
 
-# ---- what is compared -------------------------------------------------------------------------------------
-
 st.html(STYLE)
 follow("w_compared", t)
 follow("w_premise", min(premise, 1))
@@ -83,16 +81,16 @@ if len(prompt) > LENGTHS[-1] + 1:
     said = {"tokens": f"{len(prompt):,}", "most": str(LENGTHS[-1]), "used": str(t + 1)}
     st.info(say(WORDS["prompt"]["long"], **said), icon=":material/info:")
 
-# ---- the scene --------------------------------------------------------------------------------------------
-
-layer = common.layer
 scene.mount(
     NAME,
     {
         "key": key,
         "revision": session.revision(),
         "at": {"lap": 0, "stage": own.op},
-        "operands": [f"operands/weights/{card.name}/{layer}", f"operands/recomputation/{key}/{layer}"],
+        "operands": [
+            f"operands/weights/{card.name}/{common.layer}",
+            f"operands/recomputation/{key}/{common.layer}",
+        ],
     }
     | drawn(
         found,
@@ -100,21 +98,19 @@ scene.mount(
         texts=texts,
         originals=originals,
         text_of=tokenizer.token_text,
-        layer=layer,
+        layer=common.layer,
         head=common.head,
     ),
     on_view_change=lambda: session.choose(**scene.sent(NAME, "view")),
 )
-
-# ---- the whole model --------------------------------------------------------------------------------------
 
 palette = DARK if st.context.theme.type == "dark" else LIGHT
 lengths = shares_by_length(
     card.name, prompt[: LENGTHS[-1] + 1], t=t, premise=premise, temperature=temperature, seed=seed
 )
 charts = (
-    ("operations", figures.by_operation(shares(found), palette)),
-    ("lengths", figures.by_length(lengths, t, palette)),
+    ("operations", figures.by_operation(tuple(shares(found).items()), palette)),
+    ("lengths", figures.by_length(tuple(lengths.items()), t, palette)),
     ("passes", figures.passes(card.config, t, STEPS, palette)),
 )
 st.markdown(f"#### {WORDS['charts']['heading']}")

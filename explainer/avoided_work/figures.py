@@ -1,6 +1,10 @@
-"""How much of a naive step was there before: by operation, by length, and from pass to pass."""
+"""How much of a naive step was there before: by operation, by length, and from pass to pass.
 
-from collections.abc import Mapping
+Plotly takes longer over a figure than the page over all else: each is made once for all visitors, and no one
+changes it.
+"""
+
+from functools import lru_cache
 from typing import Any
 
 import plotly.graph_objects as go
@@ -58,8 +62,10 @@ def _stacked(
             )
 
 
-def by_operation(shares: Mapping[str, Share], palette: Palette) -> go.Figure:
+@lru_cache(maxsize=64)
+def by_operation(found: tuple[tuple[str, Share], ...], palette: Palette) -> go.Figure:
     """Shares of the cells by operation, all layers together."""
+    shares = dict(found)
     keys = [key for key in shares if key != "all"]
     names = [_NAMES.get(key, WORDS["operation"][key]["rail"]) for key in keys]
     figure = _figure(palette)
@@ -70,8 +76,10 @@ def by_operation(shares: Mapping[str, Share], palette: Palette) -> go.Figure:
     return figure
 
 
-def by_length(shares: Mapping[int, Share], t: int, palette: Palette) -> go.Figure:
+@lru_cache(maxsize=64)
+def by_length(found: tuple[tuple[int, Share], ...], t: int, palette: Palette) -> go.Figure:
     """The same of all operations together, as the text grows; the length of the scene stands out."""
+    shares = dict(found)
     names = [f"<b>{length}</b>" if length == t else str(length) for length in shares]
     figure = _figure(palette)
     _stacked(figure, list(shares.values()), palette, flat=False, names=names)
@@ -80,6 +88,7 @@ def by_length(shares: Mapping[int, Share], t: int, palette: Palette) -> go.Figur
     return figure
 
 
+@lru_cache(maxsize=64)
 def passes(config: Config, t: int, steps: int, palette: Palette) -> go.Figure:
     """Multiplications of the prefill and of the steps behind it: those a cache leaves, and those it saves."""
     names = ["first", *(f"+{i}" for i in range(1, steps + 1))]

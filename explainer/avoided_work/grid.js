@@ -96,8 +96,8 @@ export function buildGrid({ scene, entry, part, size }) {
     const name = el(
       "div.name",
       { role: "rowheader", "aria-label": `token ${row}, ${token(row)}` },
-      el("span.token", { title: token(row), "data-changed": changed, hidden: !shown }, token(row)),
-      el("small", { hidden: !shown }, String(row)),
+      shown ? el("span.token", { title: token(row), "data-changed": changed }, token(row)) : null,
+      shown ? el("small", {}, String(row)) : null,
     );
     const box = cellRow(entry.key);
     if (size.dense) box.append(strip());

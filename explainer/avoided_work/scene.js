@@ -45,7 +45,6 @@ export default function avoidedWork(root) {
   });
   const room = onRoom(root, stage.picture, (size) => {
     space = spaceIn(size, root, stage.picture);
-    pictures.clear(); // which rows carry their name depends on their height
     if (!stepper) return;
     showPicture(stepper.place.stage);
     showText(stage.text, scene);
@@ -69,7 +68,9 @@ export default function avoidedWork(root) {
   function pictureId(step) {
     const entry = entryAt(step);
     if (!entry) return reductionAt(step).mode;
-    return isMany(entry) ? `${entry.key} all` : `${entry.key} ${cells.headOf(entry.key, head)}`;
+    if (isMany(entry)) return `${entry.key} all`;
+    const { every, dense } = sizeOf(entry); // all else about sizes is the style sheet's
+    return `${entry.key} ${cells.headOf(entry.key, head)} ${every} ${dense}`;
   }
 
   function build(step) {
@@ -167,20 +168,10 @@ export default function avoidedWork(root) {
   // ---- the stepper -----------------------------------------------------------------------------------
 
   function createSteps() {
-    const stages = [
-      ...scene.ops.map((entry) => ({
-        name: entry.rail,
-        title: entry.title,
-        group: scene.words.operations,
-        show: showStep,
-      })),
-      ...scene.reductions.map((entry) => ({
-        name: entry.rail,
-        title: entry.title,
-        group: scene.words.then,
-        show: showStep,
-      })),
-    ];
+    const named = (entries, group) =>
+      entries.map(({ rail, title }) => ({ name: rail, title, group, show: showStep }));
+    const { operations, then } = scene.words;
+    const stages = [...named(scene.ops, operations), ...named(scene.reductions, then)];
     stepper = createStepper(
       { ...stage, root },
       {

@@ -106,7 +106,7 @@ def test_shares_are_those_of_the_comparison_and_add_up(premise: Premise) -> None
 def test_the_figures_draw_the_shares_in_the_colours_of_the_page(palette: Palette, premise: Premise) -> None:
     r = found(premise)
     counted = shares(r)
-    bars = figures.by_operation(counted, palette)
+    bars = figures.by_operation(tuple(counted.items()), palette)
     named = dict(zip(bars.data[0].y, bars.data[0].x, strict=True))
     assert named["K"] == pytest.approx(100 * counted["k"].equal)
     assert sum(np.array(trace.x) for trace in bars.data) == pytest.approx(np.full(14, 100))
@@ -115,7 +115,7 @@ def test_the_figures_draw_the_shares_in_the_colours_of_the_page(palette: Palette
     assert looks["new"] == (palette.orange, None)
     assert looks.get("different", (palette.violet, "x")) == (palette.violet, "x")
     assert ("different" in looks) == (not premise.holds)
-    lengths = figures.by_length({4: shares(found(premise, 4))["all"], 7: counted["all"]}, 7, palette)
+    lengths = figures.by_length(((4, shares(found(premise, 4))["all"]), (7, counted["all"])), 7, palette)
     assert lengths.data[0].x == ("4", "<b>7</b>")
     assert lengths.data[0].y[1] == pytest.approx(100 * counted["all"].equal)
 
