@@ -3,8 +3,9 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -77,3 +78,10 @@ class Tell:
         yield os.getpid()
         yield sorted(name for name in sys.modules if name.partition(".")[0] in ("streamlit", "plotly"))
         yield torch.get_num_threads()
+
+
+class Made:
+    """A job made of a generator function, for a lab without a process: it cannot travel."""
+
+    def __init__(self, run: Callable[[Stopped], Iterator[Any]]) -> None:
+        self.run = run

@@ -12,7 +12,7 @@ from explainer.timing.lab import Lab, QueueFull, Run
 from explainer.timing.measure import Job
 from explainer.timing.process import MeasurementFailed, MeasurementLost
 from kvengine import PromptError
-from tests.timing.jobs import Count, Crash, Deaf, Tell
+from tests.timing.jobs import Made
 
 Stopped = Callable[[], bool]
 
@@ -53,13 +53,6 @@ class Here:
 
     def close(self) -> None:
         self.alive = False
-
-
-class Made:
-    """A job made of a generator function."""
-
-    def __init__(self, run: Callable[[Stopped], Iterator[Any]]) -> None:
-        self.run = run
 
 
 @pytest.fixture
@@ -304,46 +297,3 @@ def test_closing_stops_what_runs_and_what_waits(desk: Lab) -> None:
     desk.close()
     assert (running.state, waiting.state) == ("stopped", "stopped")
     assert not Here.opened[0].alive
-
-
-# ---- with a real process ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[Lab]:
-    opened = Lab()
-    yield opened
-    opened.close()
-
-
-def looked_at(run: Run[Any]) -> None:
-    def over() -> bool:
-        run.look()
-        return not run.active
-
-    until(over)
-
-
-def test_runs_share_a_process_until_one_crashes(real: Lab) -> None:
-    told, crashed, after = (real.submit(job) for job in (Tell(), Crash(), Tell()))
-    looked_at(told), after.look(), looked_at(crashed), looked_at(after)
-    assert (told.state, crashed.state, after.state) == ("done", "failed", "done")
-    assert told.results[0] == crashed.results[0] != after.results[0]
-    assert crashed.error == "The measuring process ended unexpectedly (exit code 3)."
-
-
-def test_a_stop_really_stops_even_a_job_that_does_not_listen(real: Lab) -> None:
-    listens, deaf = real.submit(Count()), real.submit(Deaf())
-    until(lambda: bool(listens.look() or deaf.look() or listens.results))
-    listens.stop()
-    until(lambda: bool(deaf.look() or deaf.results))
-    assert listens.state == "stopped"
-    deaf.stop()
-    began = time.monotonic()
-    looked_at(deaf)
-    assert time.monotonic() - began < 3
-    assert deaf.state == "stopped"
-    after = real.submit(Tell())
-    looked_at(after)
-    assert after.state == "done"
-    assert after.results[0] != deaf.results[0]

@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from explainer.timing import process
+from explainer.timing.lab import Lab, Run
 from explainer.timing.measure import Agree, Race, Setting, Sweep
 from explainer.timing.process import MeasurementFailed, MeasurementLost, Measuring
 from kvengine import PromptError, available_models, generate, load_model
@@ -212,3 +214,46 @@ def test_a_ctrl_c_in_the_terminal_is_not_for_the_process(mortal: Measuring) -> N
     os.kill(mortal.pid, signal.SIGINT)
     assert len(list(results)) == 39
     assert mortal.alive
+
+
+# ---- and the line before it ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Lab]:
+    opened = Lab()
+    yield opened
+    opened.close()
+
+
+def looked_at(run: Run[Any]) -> None:
+    def over() -> bool:
+        run.look()
+        return not run.active
+
+    assert soon(over)
+
+
+def test_runs_share_a_process_until_one_crashes(real: Lab) -> None:
+    told, crashed, after = (real.submit(job) for job in (Tell(), Crash(), Tell()))
+    looked_at(told), after.look(), looked_at(crashed), looked_at(after)
+    assert (told.state, crashed.state, after.state) == ("done", "failed", "done")
+    assert told.results[0] == crashed.results[0] != after.results[0]
+    assert crashed.error == "The measuring process ended unexpectedly (exit code 3)."
+
+
+def test_a_stop_really_stops_even_a_job_that_does_not_listen(real: Lab) -> None:
+    listens, deaf = real.submit(Count()), real.submit(Deaf())
+    assert soon(lambda: bool(listens.look() or deaf.look() or listens.results))
+    listens.stop()
+    assert soon(lambda: bool(deaf.look() or deaf.results))
+    assert listens.state == "stopped"
+    deaf.stop()
+    began = time.monotonic()
+    looked_at(deaf)
+    assert time.monotonic() - began < 3
+    assert deaf.state == "stopped"
+    after = real.submit(Tell())
+    looked_at(after)
+    assert after.state == "done"
+    assert after.results[0] != deaf.results[0]
