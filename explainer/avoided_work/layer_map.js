@@ -50,14 +50,12 @@ const track = (...bars) =>
     ),
   );
 
-/** The work of a way: what every way has to do, and what is done again. */
+/** The work of a way: what has to be done, and, where all comes out as before, what is done again. */
 export function work(scene, way) {
   const [naive, , cached] = scene.ways;
-  const again = (way.multiplications - cached.multiplications) / naive.multiplications;
-  return track(
-    ["need", cached.multiplications / naive.multiplications],
-    ...(again > 0 ? [["again", again]] : []),
-  );
+  const whole = way.multiplications / naive.multiplications;
+  const need = scene.found.holds ? cached.multiplications / naive.multiplications : whole;
+  return track(["need", need], ...(whole > need ? [["again", whole - need]] : []));
 }
 
 /** What a way keeps of the step before. */

@@ -3,7 +3,7 @@
 import { meter } from "../web/counts.js";
 import { el, whole } from "../web/dom.js";
 import { formula, say } from "../web/words.js";
-import { counts, DIFFERENT, LOOKS } from "./compared.js";
+import { counts, DIFFERENT, EQUAL, LOOKS, MASKED } from "./compared.js";
 import { kept, work } from "./layer_map.js";
 
 const MOST_SHOWN = 60; // tokens of the text: more are never in sight
@@ -46,7 +46,7 @@ function tally(scene, parts) {
   const found = counts(parts);
   const items = Object.entries(KEYS)
     .map(([name, key]) => ({ name, key, n: found[LOOKS.indexOf(name)] }))
-    .filter(({ name, n }) => n || name === "again" || name === "new");
+    .filter(({ n }) => n);
   return el(
     "dl.tally",
     { "aria-label": "Numbers in this picture" },
@@ -120,10 +120,10 @@ export function legend(scene, mode, parts) {
   const stores = mode && mode !== "again";
   const different = seen ? seen[DIFFERENT] : scene.found.holds ? 0 : 1;
   if (stores) items.push(item("cached-key", words.stored));
-  if (!stores || mode === "ways") items.push(item("again-key", words.again));
+  if (seen ? seen[EQUAL] : !stores || mode === "ways") items.push(item("again-key", words.again));
   items.push(item("fresh-key", words.new));
   if (different) items.push(item("different-key", stores ? words.stale : words.different));
-  if (seen ? seen[3] : scene.causal) items.push(item("masked-key", words.masked));
+  if (seen ? seen[MASKED] : scene.causal) items.push(item("masked-key", words.masked));
   if (mode === "kv" || mode === "ways") items.push(item("empty-key", words.empty));
   return el(
     "p.legend",

@@ -108,12 +108,13 @@ def _sentence(told: dict[str, str], part: str, case: dict[str, bool]) -> str:
 
 
 def _exception(state: np.ndarray | None) -> dict[str, Any]:
-    """Where an experiment takes something away, what was found stands in the place of the reason."""
+    """Where an experiment takes something away, what was found stands in the place of the reason, and no work
+    is said to be saved."""
     if state is None or not (state == State.DIFFERENT).any():
         return {}
     equal, different = (int((state == kind).sum()) for kind in (State.EQUAL, State.DIFFERENT))
     found = {"here_equal": f"{equal:,}", "here_compared": f"{equal + different:,}"}
-    return {"why": WORDS["exception"]["text"], "values": found}
+    return {"why": WORDS["exception"]["text"], "values": found, "meter": None}
 
 
 def _work(config: Config, key: str, n: int) -> tuple[int, int] | None:

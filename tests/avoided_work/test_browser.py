@@ -88,7 +88,7 @@ def told(page: Page) -> dict[str, int]:
     counts = page.locator(".tally dd").evaluate_all(
         "all => all.map(dd => [dd.dataset.count, Number(dd.textContent.replaceAll(',', ''))])"
     )
-    return {"different": 0, "masked": 0} | dict(counts)
+    return dict.fromkeys(LOOKS, 0) | dict(counts)
 
 
 def tip(page: Page) -> list[str]:

@@ -141,10 +141,23 @@ def test_the_finding_of_a_changed_token_counts_the_rows_above_and_below_it() -> 
     assert data["values"]["above_row"] == f"{above:,} of {above:,}"
     for operation in drawn(Premise(changed=3), layer=2)["ops"][:-1]:
         tensor = r.tensors[name_of(operation["key"], 2)]
+        assert operation["meter"] is None, "nothing is saved where nothing can be reused"
         assert operation["values"] == {
             "here_equal": f"{tensor.count(State.EQUAL):,}",
             "here_compared": f"{tensor.compared:,}",
         }
+
+
+def test_the_work_of_an_operation_is_that_of_the_new_row_and_of_all_rows() -> None:
+    r, config = found(Premise()), load_model(MODEL).config
+    meters = {op["key"]: op["meter"] for op in drawn(Premise())["ops"]}
+    assert {key for key, meter in meters.items() if meter is None} == {
+        "x", "norm", "weights", "mid", "ffn_norm", "post", "readout",
+    }  # fmt: skip
+    cached, naive = (sum(meter[i] for meter in meters.values() if meter) for i in (0, 1))
+    readout = config.d_model * config.vocab_size
+    assert config.n_layers * cached + readout == r.cached.multiplications
+    assert config.n_layers * naive + readout == r.naive.multiplications
 
 
 def test_where_the_mask_is_off_nothing_is_said_to_be_struck_out() -> None:
