@@ -34,6 +34,7 @@ class Tokenizer:
             raise CheckpointError(
                 f"{path.parent.name} has no tokenizer.json; copy the model's complete directory."
             )
+        self._token_texts: dict[int, str] = {}
         try:
             self._bpe = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises a bare Exception
@@ -87,6 +88,12 @@ class Tokenizer:
 
         The token that ends a story also starts every text: `texts` tells the two apart.
         """
+        # Asked for hundreds of times a page: each is decoded once. A vocabulary is small beside a model.
+        if token_id not in self._token_texts:
+            self._token_texts[token_id] = self._decode_one(token_id)
+        return self._token_texts[token_id]
+
+    def _decode_one(self, token_id: int) -> str:
         if token_id == END_OF_TEXT:
             return "(end)"
         text = str(self._bpe.decode([token_id]))

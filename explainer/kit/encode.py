@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ def pack(scene: Mapping[str, Any]) -> bytes:
     return b"".join([len(header).to_bytes(4, "little"), header, *parts])
 
 
+@lru_cache(maxsize=65_536)
 def token_label(text: str) -> str:
     """A token as a label: its leading space dropped, white space and lost bytes made visible."""
     if not text.strip(" "):
