@@ -4,6 +4,9 @@ import { el, num } from "./dom.js";
 
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0] };
 
+// Up to so many tokens the cache is drawn with a gap between them.
+const MOST_APART = 32;
+
 /**
  * @param {{n_layers: number, n_heads: number, n_kv_heads: number}} model
  * @param {(layer: number, head: number) => void} pick
@@ -89,6 +92,7 @@ export function createMap(model, pick) {
       slabs.forEach((slab, l) => slab.classList.toggle("lit-slab", l === layer));
       grid.style.setProperty("--stored", String(stored - (fresh ? 1 : 0)));
       grid.style.setProperty("--newest", fresh ? "1" : "0");
+      grid.classList.toggle("many", stored > MOST_APART);
       grid.style.setProperty("--most", String(Math.max(24, stored)));
       note.textContent = words ?? "";
     },
