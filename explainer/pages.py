@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explainer.avoided_work.choice import AvoidedChoice
+from explainer.start.choice import StartChoice
 from explainer.walkthrough.choice import WalkthroughChoice
 
 DIRECTORY = Path(__file__).parent.parent / "pages"
@@ -23,4 +24,5 @@ PAGES = (
     Page("walkthrough", "Walkthrough", WalkthroughChoice),
     Page("avoided_work", "The avoided work", AvoidedChoice),
     Page("timing", "Timing lab"),
+    Page("start", "Start", StartChoice),
 )

@@ -30,6 +30,10 @@ import { calm, el } from "./dom.js";
  * @property {(place: Place) => string} [said] what a screen reader hears, and what there is to read: without
  *   it, all that is told
  * @property {() => string} [ending] why there is no next one
+ * @property {(place: Place, by: number) => Place | null} [along] the place after or before another, where that is
+ *   not the neighbouring stage
+ * @property {(place: Place) => number} [pace] how long playing stays at a place, in ms, where it is not read
+ * @property {boolean} [small] a rail of back, play and next alone
  */
 
 const SPEEDS = { "0.5×": 0.5, "1×": 1, "2×": 2 };
@@ -61,6 +65,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   const { stages, exists = ({ lap }) => lap === 0, ready = () => true } = scene;
   const said = scene.said ?? (() => told.textContent);
   const count = stages.length;
+  const beside = (by) => (scene.along ?? ((at) => neighbour(at, count, by, exists)))(place, by);
   const address = createAddress();
   const flags = { ask: inAddress("ask") !== null, numbers: inAddress("numbers") !== null };
   const answered = new Set();
@@ -69,6 +74,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   let waiting = null; // a place asked for whose data are not there yet, and of what
   let timer = null;
   let speed = 1;
+  let undemonstrate = () => {};
   let verdict = "";
   let shown = ""; // the name of the place that is shown
 
@@ -129,14 +135,15 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     "div.moves",
     {},
     scene.question ? askButton : null,
-    numbersButton,
+    scene.small ? null : numbersButton,
     backButton,
     playButton,
-    speedSelect,
+    scene.small ? null : speedSelect,
     nextButton,
   );
   const rows = [...groups].map(([name, list]) => (name ? [el("span.group", {}, name), list] : [list]));
-  rows.at(-1).push(moves);
+  if (scene.small) rows.length = 0;
+  rows.push([...(rows.pop() ?? []), moves]);
   rail.replaceChildren(...rows.map((row) => el("div.rail-row", {}, ...row)), ending);
 
   function showRail() {
@@ -146,8 +153,8 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       else button.removeAttribute("aria-current");
       button.disabled = !exists({ lap: place.lap, stage });
     });
-    const after = neighbour(place, count, 1, exists);
-    backButton.disabled = !neighbour(place, count, -1, exists);
+    const after = beside(1);
+    backButton.disabled = !beside(-1);
     nextButton.disabled = !after;
     nextButton.textContent = after && after.lap !== place.lap ? `Next ${scene.lapName} ▸` : "Next ▸";
     ending.hidden = Boolean(after) || !scene.ending;
@@ -217,21 +224,38 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   }
 
   function next() {
-    const to = neighbour(place, count, 1, exists);
+    const to = beside(1);
     if (to) go(to);
     else play(false);
   }
 
   function back() {
-    const to = neighbour(place, count, -1, exists);
+    const to = beside(-1);
     if (to) go(to);
   }
 
   function play(on) {
     clearTimeout(timer);
-    const more = on && neighbour(place, count, 1, exists);
-    timer = more ? setTimeout(next, pace(said(place), speed)) : null;
+    const more = on && beside(1);
+    const ms = () => (scene.pace ? scene.pace(place) / speed : pace(said(place), speed));
+    timer = more ? setTimeout(next, ms()) : null;
     showRail();
+  }
+
+  /** Play without having been asked, unless things are to stand still: whatever the learner does ends it. */
+  function demonstrate() {
+    undemonstrate();
+    if (calm()) return;
+    play(true);
+    const end = (event) => {
+      undemonstrate();
+      // These pause by themselves.
+      const own = event.key?.toLowerCase() === "p" || event.composedPath().includes(playButton);
+      if (!own) play(false);
+    };
+    const kinds = ["pointerdown", "keydown"];
+    for (const kind of kinds) document.addEventListener(kind, end, true);
+    undemonstrate = () => kinds.forEach((kind) => document.removeEventListener(kind, end, true));
   }
 
   function byHand(move) {
@@ -331,8 +355,13 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     /** The address lost what the scene writes, since Python has written the rest. */
     write,
     stop: () => play(false),
+    demonstrate,
+    get playing() {
+      return timer !== null;
+    },
     destroy() {
       leave();
+      undemonstrate();
       clearTimeout(timer);
       address.destroy();
       document.removeEventListener("keydown", onKey);

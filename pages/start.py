@@ -1,0 +1,65 @@
+"""The idea in a minute: the same text written twice, with a cache and without, and what has to be kept."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from explainer.kit import address, cache, scene, session
+from explainer.kit.controls import more_controls
+from explainer.kit.words import say
+from explainer.start.choice import LONGEST, StartChoice
+from explainer.start.runs import outcomes, written
+from explainer.start.scene import choices
+from explainer.start.scene import scene as drawn
+from explainer.start.words import WORDS
+
+NAME = "start"
+# Here the controls wait until somebody asks for them, so that something moves before anything is read.
+STYLE = """<style>
+body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
+</style>"""
+
+common, own, card = session.common(), session.own(StartChoice), session.card()
+prompt, tokenizer = session.prompt_ids(), cache.tokenizer(card.name)
+
+# A door or a cell was clicked: the page it leads to opens with this one's prompt and model.
+if door := st.session_state.pop("start_door", None):
+    page = {"walkthrough": "walkthrough.py", "timing": "timing.py"}[door["page"]]
+    st.switch_page(Path(__file__).with_name(page), query_params=door["params"])
+
+st.html(STYLE)
+more_controls()
+if len(prompt) == 1:
+    st.info(WORDS["prompt"]["empty"], icon=":material/info:")
+elif len(prompt) > LONGEST:
+    used = {"tokens": f"{len(prompt):,}", "used": str(LONGEST)}
+    st.info(say(WORDS["prompt"]["long"], **used), icon=":material/info:")
+
+ids = prompt[:LONGEST]
+key, found = written(card.name, ids, temperature=common.temperature, seed=common.seed)
+tried = {}
+# The choices are run when somebody is about to make one.
+if own.part == 2 or scene.sent(NAME, "trying") == key:
+    tries = outcomes(card.name, ids, temperature=common.temperature, seed=common.seed)
+    tried = choices(tries.by_kept, found.writing.cached_ids[len(ids) :], tokenizer.texts)
+
+
+def leave() -> None:
+    st.session_state["start_door"] = scene.sent(NAME, "door")
+
+
+scene.mount(
+    NAME,
+    {
+        "key": key,
+        "revision": session.revision(),
+        "at": {"lap": own.word, "stage": own.part},
+        "keep": own.keep,
+        "link": address.write(common),
+        "tried": tried,
+    }
+    | drawn(found.writing, found.times, card.config, tokenizer.texts),
+    on_trying_change=lambda: None,
+    on_keep_change=lambda: session.choose(keep=scene.sent(NAME, "keep")),
+    on_door_change=leave,
+)
