@@ -11,6 +11,7 @@ export function createRows(picture, fill) {
   let lines = []; // one per position
   let newest = 18; // as many rows as are in sight
   let speaking = [];
+  let marked = []; // positions whose rows look special
   let size = null; // the room that was measured last
 
   // ---- building --------------------------------------------------------------------------------------
@@ -175,18 +176,20 @@ export function createRows(picture, fill) {
 
   /** The looks of a stage: is the newest row stored, is the output there, and who is spoken of. */
   function mark({ slot, stored: isStored, output: hasOutput, best, giver }) {
-    lines.forEach((line, i) => {
+    // Only rows that are spoken of, or were before, change.
+    for (const i of new Set([...marked, slot, best, giver])) {
+      const line = lines[i];
+      if (!line) continue;
       const newestRow = i === slot;
       outline(line.node, "pending", newestRow && !isStored);
       line.node.classList.toggle("fresh", newestRow && isStored);
       const refs = [i === best && "best", i === giver && "giver"].filter(Boolean).join(" ");
       if (refs) line.node.dataset.ref = refs;
       else delete line.node.dataset.ref;
-      if (newestRow || line.left.dataset.ref !== "K") {
-        line.left.dataset.ref = newestRow && isStored ? "K newk" : "K";
-        line.right.dataset.ref = newestRow && isStored ? "V newv" : "V";
-      }
-    });
+      line.left.dataset.ref = newestRow && isStored ? "K newk" : "K";
+      line.right.dataset.ref = newestRow && isStored ? "V newv" : "V";
+    }
+    marked = [slot, best, giver];
     outline(kv.node, "hollow", isStored);
     outline(output.node, "hollow", !hasOutput);
     stored.textContent = `${isStored ? slot + 1 : slot} rows stored`.replace(/^1 rows/, "1 row");

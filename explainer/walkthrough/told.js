@@ -46,44 +46,43 @@ const chance = (p) =>
 export function tell(box, scene, step, { lap, stage }, map) {
   const words = scene.stages[stage - 1];
   const { values } = step;
-  const write = (tag, template) => (template ? el(tag, {}, ...say(template, values)) : null);
+  const write = (tag, template) => (template ? el(tag, {}, ...say(template, values)) : "");
   const fact = (key, name, template) =>
-    template ? el("p.fact", {}, el(`i.key.${key}`), el("b", {}, name), ...say(template, values)) : null;
-  const open = box.querySelector("details.proof")?.open ?? false;
+    template ? el("p.fact", {}, el(`i.key.${key}`), el("b", {}, name), ...say(template, values)) : "";
+  // The sections stay, and the map in its own: to set it in anew would be to draw it anew.
+  if (!box.firstElementChild)
+    box.append(...["words", "work", "count", "where"].map((name) => el(`section.${name}`)));
+  const [told, work, count, where] = box.children;
+  told.replaceChildren(
+    el(
+      "div.title",
+      {},
+      el("p.over", {}, `Stage ${stage} of ${scene.stages.length}`, el("span.quiet", {}, ` · token ${lap}`)),
+      el("h2", {}, words.title),
+    ),
+    write("p.focus", words.focus),
+    write("p.why", words.why),
+    write("p.without", words.without),
+  );
+  const found = work.lastElementChild;
+  const same = found?.step === step;
+  const proved = same ? found : proof(step, scene.proof, found?.open ?? false);
+  proved.step = step;
+  work.replaceChildren(
+    formula(words.formulas, values),
+    write("p.quiet", words.shapes),
+    fact("fresh-key", "Computed: ", words.fresh),
+    fact("cached-key", "Read: ", words.read),
+    proved,
+  );
   const [cached, naive] = step.whole;
-  box.replaceChildren(
+  count.replaceChildren(
+    meter(words.meter, step.meters[stage - 1]),
     el(
-      "section.words",
+      "p.quiet.whole-model",
       {},
-      el(
-        "div.title",
-        {},
-        el("p.over", {}, `Stage ${stage} of ${scene.stages.length}`, el("span.quiet", {}, ` · token ${lap}`)),
-        el("h2", {}, words.title),
-      ),
-      write("p.focus", words.focus),
-      write("p.why", words.why),
-      write("p.without", words.without),
-    ),
-    el(
-      "section.work",
-      {},
-      formula(words.formulas, values),
-      write("p.quiet", words.shapes),
-      fact("fresh-key", "Computed: ", words.fresh),
-      fact("cached-key", "Read: ", words.read),
-      proof(step, scene.proof, open),
-    ),
-    el(
-      "section.count",
-      {},
-      meter(words.meter, step.meters[stage - 1]),
-      map,
-      el(
-        "p.quiet.whole-model",
-        {},
-        `Whole model, token ${lap}: ${whole(cached)} multiplications with the cache, ${whole(naive)} without.`,
-      ),
+      `Whole model, token ${lap}: ${whole(cached)} multiplications with the cache, ${whole(naive)} without.`,
     ),
   );
+  if (where.firstElementChild !== map) where.replaceChildren(map);
 }

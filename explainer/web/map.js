@@ -74,14 +74,16 @@ export function createMap(model, pick) {
      */
     show({ layer, head, shade, said, note: words, stored, fresh }) {
       title.replaceChildren("Layer ", el("b", {}, String(layer)), ", head ", el("b", {}, String(head)));
-      for (const row of cells) {
-        for (const cell of row) {
-          const [l, h] = cell.place;
-          if (shade) cell.style.setProperty("--shade", num(100 * shade(l, h), 0));
-          const name = `layer ${l}, head ${h}${said ? `: ${said(l, h)}` : ""}`;
-          cell.setAttribute("aria-label", name);
-          cell.title = name;
-        }
+      for (const cell of cells.flat()) {
+        const [l, h] = cell.place;
+        const name = `layer ${l}, head ${h}${said ? `: ${said(l, h)}` : ""}`;
+        const level = shade ? num(100 * shade(l, h), 0) : "0";
+        // Most often a stage changes nothing here.
+        if (cell.title === name && cell.level === level) continue;
+        cell.title = name;
+        cell.setAttribute("aria-label", name);
+        cell.level = level;
+        cell.style.setProperty("--shade", level);
       }
       lit?.classList.remove("lit-head");
       lit?.removeAttribute("aria-current");
