@@ -28,7 +28,8 @@ def with_a_new_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
             shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / part, copy / part)
-    (scene,), (page, line) = blocks("js"), blocks("python")
+    (scene,), (page, registered) = blocks("js"), blocks("python")
+    (line,) = re.findall(r"Page\(.*\),", registered)
     room = copy / "explainer" / "hello"
     room.mkdir()
     (room / "__init__.py").touch()
@@ -38,7 +39,7 @@ def with_a_new_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     registry = copy / "explainer" / "pages.py"
     text = registry.read_text(encoding="utf-8")
     assert text.count("PAGES = (\n") == 1
-    registry.write_text(text.replace("PAGES = (\n", f"PAGES = (\n    {line.strip()}\n"), encoding="utf-8")
+    registry.write_text(text.replace("PAGES = (\n", f"PAGES = (\n    {line}\n"), encoding="utf-8")
     with serve(copy.parent / "copy.log", app=Path(copy / "app.py"), env={"PYTHONPATH": str(copy)}) as server:
         yield server
     assert "Traceback" not in server.log_text()

@@ -4,7 +4,7 @@ import { cellRow } from "../web/cells.js";
 import { el, num } from "../web/dom.js";
 
 /** What has to be explained in a token's name: the marker at the start, and bytes of a character. */
-const termOf = (position, label) => (position === 0 ? "start" : /^<0x/.test(label) ? "byte" : null);
+const termOf = (position, label) => (position === 0 ? "start" : label.startsWith("<0x") ? "byte" : null);
 
 /** @param {(line: any, position: number) => void} fill writes a row's key and value when it comes into sight */
 export function createRows(picture, fill) {

@@ -173,7 +173,9 @@ def stages(config: Config) -> list[dict[str, Any]]:
 @cache
 def explained() -> dict[str, str]:
     """The terms that the stages explain."""
-    return terms(*WORDS["stage"], WORDS["contribution"], WORDS["pattern"]) | terms("(?start)[](?start)[](?byte)")
+    # The names of tokens explain themselves in the same way.
+    names = "[(start)](?start) [<0x…>](?byte)"
+    return terms(*WORDS["stage"], WORDS["contribution"], WORDS["pattern"], names)
 
 
 def formulas(config: Config) -> tuple[tuple[str, ...], ...]:
