@@ -5,7 +5,7 @@ KVEngineError
 ├── ContextLengthError   more tokens than the model, or the cache, has room for
 ├── PromptError          a prompt or a setting that no model can run
 ├── RecordingError       a recorded run that cannot be read (recording.py)
-└── QueueFull            too many measurements are waiting (explainer/lab.py)
+└── in explainer/timing: QueueFull (lab.py), MeasurementLost and MeasurementFailed (process.py)
 
 Each message is a sentence for the person who gave the input: the fact, then the remedy.
 """

@@ -41,7 +41,15 @@ def lay_out(figure: go.Figure, palette: Palette) -> None:
         plot_bgcolor=palette.paper,
         font={"family": "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", "size": 13},
         font_color=palette.ink,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        # From the top of the figure: hung on the plot's area it would come down onto it as the window widens.
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "bgcolor": "rgba(0,0,0,0)",
+        },
         hoverlabel={"bgcolor": palette.paper, "font": {"color": palette.ink}, "bordercolor": palette.muted},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": palette.muted, "activecolor": palette.ink},
         dragmode=False,

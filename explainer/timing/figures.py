@@ -7,13 +7,12 @@ from math import sqrt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from explainer.kit.palette import Palette
+from explainer.kit.palette import Palette, lay_out
 from explainer.kit.units import milliseconds
 from explainer.kit.words import count
 from explainer.timing.parts import (
     add_line,
     figure_with,
-    lay_out,
     length_ticks,
     mark_losses,
     shaded,

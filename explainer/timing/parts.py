@@ -6,8 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from explainer.kit.palette import Palette, again, faded
-from explainer.kit.palette import lay_out as lay_out_plain
+from explainer.kit.palette import Palette, again, faded, lay_out
 from explainer.timing.words import NAMES
 from kvengine.speed import total_seconds, verdict
 from kvengine.timing import CACHED, CAT, NAIVE, Point, Row
@@ -18,15 +17,6 @@ def figure_with(palette: Palette, x_title: str, *, log: bool = False) -> go.Figu
     lay_out(figure, palette)
     figure.update_xaxes(title=x_title, type="log" if log else "linear")
     return figure
-
-
-def lay_out(figure: go.Figure, palette: Palette) -> None:
-    """As on every page. The legend hangs from the top of the figure.
-
-    One that stands on the axes keeps the place that it had in a narrow window when the window is widened.
-    """
-    lay_out_plain(figure, palette)
-    figure.update_layout(legend={"yref": "container", "y": 1, "yanchor": "top"})
 
 
 def length_ticks(figure: go.Figure, lengths: Sequence[int], *, log: bool) -> None:

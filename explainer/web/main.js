@@ -17,10 +17,13 @@ export default function (component) {
   const host = component.parentElement;
   if (!mounts.has(host)) mounts.set(host, open(host));
   mounts.get(host).update(component);
-  return () => {
-    mounts.get(host)?.close();
-    mounts.delete(host);
-  };
+  // Streamlit cleans up after a call that a later one has overtaken, too: the scene ends when its host is gone.
+  return () =>
+    setTimeout(() => {
+      if (host.isConnected) return;
+      mounts.get(host)?.close();
+      mounts.delete(host);
+    });
 }
 
 function open(host) {

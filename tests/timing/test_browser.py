@@ -111,7 +111,6 @@ OVERTAKEN = """async (bytes) => {
 }"""
 
 
-@pytest.mark.xfail(reason="web/main.js closes a live scene when it cleans up after an overtaken call")
 def test_a_scene_lives_on_when_a_call_of_its_component_is_overtaken(lab: Page) -> None:
     steps = [TimedStep(path, 5, 7, 0.001) for path in (CACHED, NAIVE)]
     scene = race_scene("Hi", steps, str, new_tokens=1, prompt_tokens=5, running=False)
