@@ -19,6 +19,7 @@ _PAGE_STYLE = """<style>
 .stMainBlockContainer { max-width: 2200px; padding: 2.9rem clamp(1rem, 1.8vw, 2.5rem) 1rem; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
+[data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }
 @media print {
   .stAppHeader, [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none !important; }
