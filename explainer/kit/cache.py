@@ -48,8 +48,8 @@ COMPUTING = threading.Lock()
 PART = 32
 
 #: Steps recorded ahead of the learner, so that stepping never waits; the last serves only the one before it.
-#: Each is proved by a naive pass, which takes its time on a long text.
-AHEAD, AHEAD_OF_A_LONG_TEXT, LONG = 6, 4, 128
+#: Each is proved by a naive pass, which takes its time past LONG tokens.
+AHEAD, LONG = 4, 128
 
 
 @st.cache_resource(show_spinner=False)
@@ -94,7 +94,6 @@ def recording(
     called before each step that has to be recorded now.
     """
     start = history + (position - history) // PART * PART
-    ahead = AHEAD if position <= LONG else AHEAD_OF_A_LONG_TEXT
     key = identity("walk", name, token_ids, start, temperature, seed)
 
     def make() -> Walk:
@@ -108,7 +107,7 @@ def recording(
             )
 
     walk = WALKS.get(key, make)
-    wanted = min(position - start + ahead, walk.most_steps)
+    wanted = min(position - start + AHEAD, walk.most_steps)
     done = walk.extend(0)
     while done < wanted:
         progress(done, wanted)

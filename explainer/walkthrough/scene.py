@@ -23,7 +23,7 @@ from kvengine import Recording, WalkStep
 from kvengine.graph import arithmetic
 
 #: Steps sent from before the one shown: Back is at once for so many tokens.
-BEHIND = 2
+BEHIND = 1
 
 #: How each cell came about, as data: it drives the arithmetic under the pointer.
 ARITHMETIC = arithmetic(
