@@ -60,6 +60,5 @@ scene.mount(
     }
     | drawn(found.writing, found.times, card.config, tokenizer.texts),
     on_trying_change=lambda: None,
-    on_keep_change=lambda: session.choose(keep=scene.sent(NAME, "keep")),
     on_door_change=leave,
 )

@@ -47,9 +47,9 @@ def real(key: str, default: float, low: Limit, high: Limit, fact: str) -> Any:
     return field(default=default, metadata={"": _Parameter(key, float, low, high, fact, False, False)})
 
 
-def text(key: str, default: str, longest: int, fact: str) -> Any:
-    """A text of at most `longest` characters."""
-    return field(default=default, metadata={"": _Parameter(key, str, 0, longest, fact, False, False)})
+def text(key: str, default: str, longest: int, fact: str, *, browser: bool = False) -> Any:
+    """A text of at most `longest` characters; `browser` as for a number."""
+    return field(default=default, metadata={"": _Parameter(key, str, 0, longest, fact, browser, False)})
 
 
 def parameters(kind: type) -> dict[str, _Parameter]:

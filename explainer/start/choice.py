@@ -21,4 +21,4 @@ class StartChoice:
 
     word: int = whole("word", 0, 0, MOST, "The words are {low} to {high}", browser=True)
     part: int = whole("part", 1, 1, 2, "The parts are {low} to {high}", browser=True)
-    keep: str = text("keep", "", len(LETTERS), "What is kept was cut to {high} letters.")
+    keep: str = text("keep", "", len(LETTERS), "What is kept was cut to {high} letters.", browser=True)

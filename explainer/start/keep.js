@@ -21,7 +21,7 @@ const list = (names) => [names.slice(0, -1).join(", "), ...names.slice(-1)].filt
 
 /**
  * @param {any} scene
- * @param {{live: HTMLElement, chosen: (letters: string) => void, shown: () => void, rowOf: any}} around
+ * @param {{live: HTMLElement, chosen: () => void, shown: () => void, rowOf: any}} around
  */
 export function createKeep(scene, { live, chosen, shown, rowOf }) {
   const kept = new Set();
@@ -43,7 +43,7 @@ export function createKeep(scene, { live, chosen, shown, rowOf }) {
       if (!kept.delete(letter)) kept.add(letter);
       draw({ spoken: true });
       shown();
-      chosen(letters());
+      chosen();
     };
     return { letter, key, button, bytes };
   });
@@ -136,6 +136,10 @@ export function createKeep(scene, { live, chosen, shown, rowOf }) {
   return {
     boxes,
     writer,
+    /** What is kept, as the address says it. */
+    get letters() {
+      return letters();
+    },
     /** The legend's states besides computed now. */
     get states() {
       return outcome() ? [state()] : [];

@@ -12,6 +12,7 @@ import { createWriter } from "./writer.js";
 const WORD_MS = 700; // while the page writes by itself
 const SIDES = ["naive", "cached"];
 const LEAST_TALL = 150; // of a triangle, in px
+const BELOW = 32; // px of the page below the scene
 
 export default function start(root) {
   let scene = null; // what Python sent
@@ -40,7 +41,7 @@ export default function start(root) {
     root.classList.remove("folded");
   });
 
-  const legend = el("p.legend");
+  const legend = el("div.legend");
   const line = el("p.line");
   const doors = el("p.doors");
   const question = el("button.question", { type: "button" });
@@ -65,7 +66,8 @@ export default function start(root) {
     root.style.setProperty("--tall", "0px");
     const top =
       stage.picture.getBoundingClientRect().top + (document.querySelector(".stMain")?.scrollTop ?? 0);
-    const left = innerHeight - top - stage.picture.offsetHeight - 14;
+    const beside = panels.offsetHeight - /** @type {HTMLElement} */ (shown.closest(".writer")).offsetHeight;
+    const left = innerHeight - top - stage.picture.offsetHeight + beside - BELOW;
     root.style.setProperty("--tall", `${Math.max(LEAST_TALL, left)}px`);
   }
 
@@ -135,17 +137,20 @@ export default function start(root) {
     return [
       { name: names.work, value: row.numbers.work[at] },
       { name: names.works, value: row.numbers.works[at], bar: work },
-      { name: names.time, value: row.numbers.time[at], bar: time, title: fill(names.measured, scene.values) },
+      { name: names.time, value: row.numbers.time[at], bar: time },
       { name: names.kept, value: row.numbers.kept[at] },
     ];
   }
 
   function showLegend(states) {
     const { legend: words } = scene.words;
+    const signs = states.map((state) =>
+      el("span", {}, el(`i.t-cell.${state}`, { "aria-hidden": true }), words[state]),
+    );
+    const measured = fill(scene.words.numbers.measured, scene.values);
     legend.replaceChildren(
-      ...states.map((state) =>
-        el("span", {}, el(`i.t-cell.${state}`, { "aria-hidden": true }), words[state]),
-      ),
+      el("div", {}, ...signs),
+      ...(states.includes("again") ? [el("span", {}, measured)] : []),
     );
   }
 
@@ -157,7 +162,8 @@ export default function start(root) {
     writeTo(lap);
     showLegend(["now", "again", ...(differs ? ["differs"] : []), "read"]);
     const { text, values } = scene.rows[lap - 1].line;
-    line.replaceChildren(...say(text, values));
+    const ending = lap === scene.most ? ` ${scene.words.ending}` : "";
+    line.replaceChildren(el("span", {}, ...say(text, values), ending));
     foot.classList.toggle("done", lap >= scene.played);
     question.textContent = `${scene.words.line.question} →`;
     showDoors(lap);
@@ -271,6 +277,7 @@ export default function start(root) {
       param: "part",
       lapParam: "word",
       lapName: "word",
+      also: () => ({ keep: keep.letters || null }),
       small: true,
       name: () => scene.key,
       exists: ({ lap, stage: part }) => lap >= 1 && lap <= scene.most && part >= 1 && part <= 2,
@@ -291,7 +298,6 @@ export default function start(root) {
         if (stepper.playing && lap < scene.played) return "";
         return line.textContent;
       },
-      ending: () => scene.words.ending,
     });
   }
 
@@ -302,7 +308,7 @@ export default function start(root) {
     writers = Object.fromEntries(SIDES.map((side) => [side, createWriter(writer[side], side)]));
     keep = createKeep(scene, {
       live: stage.live,
-      chosen: (letters) => send("keep", letters),
+      chosen: () => stepper.write(),
       shown: () => showLegend(["now", ...keep.states]),
       rowOf,
     });

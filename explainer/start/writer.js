@@ -44,13 +44,13 @@ export function createWriter(words, name) {
       const line = el("span", {}, el("span.given", {}, given), ...parts.flat());
       text.replaceChildren(line);
     },
-    /** @param {{name: string, value: string, bar?: {kind: string, share: number}[], title?: string}[]} entries */
+    /** @param {{name: string, value: string, bar?: {kind: string, share: number}[]}[]} entries */
     count(entries) {
       numbers.replaceChildren(
-        ...entries.map(({ name: what, value, bar, title }) =>
+        ...entries.map(({ name: what, value, bar }) =>
           el(
             "div",
-            { title },
+            {},
             el("dt", {}, what),
             el("dd", {}, value),
             bar

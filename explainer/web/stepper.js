@@ -33,6 +33,7 @@ import { calm, el } from "./dom.js";
  * @property {(place: Place, by: number) => Place | null} [along] the place after or before another, where that is
  *   not the neighbouring stage
  * @property {(place: Place) => number} [pace] how long playing stays at a place, in ms, where it is not read
+ * @property {() => Object<string, string | null>} [also] what else of the scene the address says; `write()` tells of it
  * @property {boolean} [small] a rail of back, play and next alone
  */
 
@@ -331,6 +332,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     address.write({
       ...(scene.lapParam && { [scene.lapParam]: place.lap }),
       [scene.param]: place.stage,
+      ...scene.also?.(),
       ask: flags.ask,
       numbers: flags.numbers,
     });

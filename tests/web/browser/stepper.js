@@ -207,3 +207,66 @@ test("what the last stage has moved is taken away in the end", () => {
   stepper.destroy();
   equal(log, ["leave 2"]);
 });
+
+// ---- what a scene can have otherwise ---------------------------------------------------------------------
+
+test("a small rail has back, play and next alone", () => {
+  const { rail } = stepping({ small: true });
+  equal(
+    [...rail.querySelectorAll("button, select")].map((control) => control.className),
+    ["back", "play", "next-step"],
+  );
+});
+
+test("places follow each other as the scene says", () => {
+  const along = ({ lap, stage }, by) => (lap + by < 2 || lap + by > LAST ? null : { lap: lap + by, stage });
+  const { $, where } = stepping({ ...LAPS, along });
+  press("ArrowRight");
+  equal(where(), "3.1");
+  press("ArrowLeft");
+  equal([where(), $(".back").disabled], ["2.1", true]);
+});
+
+test("a scene has a pace of its own", () => {
+  const { where, clock } = timed({ pace: () => 700 });
+  press("p");
+  clock.pass(699);
+  equal(where(), "0.1");
+  clock.pass(1);
+  equal(where(), "0.2");
+});
+
+test("what plays without being asked ends with whatever the learner does", () => {
+  for (const [kind, more] of [
+    ["keydown", { key: "Shift" }],
+    ["pointerdown", {}],
+  ]) {
+    const { stepper, where, clock } = timed({ pace: () => 700 });
+    stepper.demonstrate();
+    equal(stepper.playing, true);
+    clock.pass(700);
+    const event = kind === "keydown" ? new KeyboardEvent(kind, more) : new Event(kind);
+    document.dispatchEvent(event);
+    equal(stepper.playing, false, kind);
+    clock.pass(60_000);
+    equal(where(), "0.2", kind);
+    stepper.destroy();
+  }
+});
+
+test("P pauses what plays without being asked, and an arrow goes one step further", () => {
+  const { stepper, where } = timed({ pace: () => 700 });
+  stepper.demonstrate();
+  press("p");
+  equal([stepper.playing, where()], [false, "0.1"]);
+  stepper.demonstrate();
+  press("ArrowRight");
+  equal([stepper.playing, where()], [false, "0.2"]);
+});
+
+test("what else a scene tells the address is written with the place", () => {
+  const { stepper, clock } = timed({ also: () => ({ keep: "kv" }) });
+  stepper.write();
+  clock.pass(1000);
+  equal(inAddress("keep"), "kv");
+});
