@@ -10,6 +10,8 @@ from explainer.pages import DIRECTORY, PAGES
 
 #: The page's icon; one of streamlit's own would be fetched from the internet.
 ICON = Path(__file__).parent / "kit" / "icon.svg"
+#: What the address of the walkthrough has, and that of the start page has not.
+OLD_LINK = {"stage", "token"}
 
 st.set_page_config(page_title="The KV cache, live", page_icon=ICON, layout="wide")
 entries = {
@@ -17,6 +19,13 @@ entries = {
 }
 chosen = st.navigation(list(entries), position="top")
 page = entries[chosen]
+# A link from before there was a start page names a stage or a token of the walkthrough, then the first page.
+# Followed only as a session opens: else Back could never go past it.
+if page.file == "start" and "opened" not in st.session_state and OLD_LINK & set(st.query_params):
+    st.session_state["opened"] = True
+    walkthrough = next(entry for entry in entries if entries[entry].file == "walkthrough")
+    st.switch_page(walkthrough, query_params=st.query_params.to_dict())
+st.session_state["opened"] = True
 with errors_shown():
     restore(page.file, page.choice)
     controls()

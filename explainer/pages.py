@@ -21,8 +21,8 @@ class Page:
 
 #: In the order of the navigation; the first is the one that opens.
 PAGES = (
+    Page("start", "Start", StartChoice),
     Page("walkthrough", "Walkthrough", WalkthroughChoice),
     Page("avoided_work", "The avoided work", AvoidedChoice),
     Page("timing", "Timing lab"),
-    Page("start", "Start", StartChoice),
 )

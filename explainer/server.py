@@ -38,12 +38,14 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 def warm_up(frame: Path) -> None:
-    """Run the first page once, as a visitor would: modules, the model and its walk are there from then on."""
+    """Run the first page once, and the one it leads to, as a visitor would: modules, the model and what the
+    pages show of the default prompt are there from then on."""
     # One token through a small model is too little work to share between cores.
     torch.set_num_threads(1)
     runtime = Runtime._instance
     try:
-        AppTest.from_file(str(frame), default_timeout=60).run()
+        visit = AppTest.from_file(str(frame), default_timeout=60).run()
+        visit.switch_page(str(frame.parent.parent / "pages" / "walkthrough.py")).run()
     finally:
         Runtime._instance = runtime  # AppTest puts one of its own in its place
 

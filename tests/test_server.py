@@ -97,7 +97,7 @@ def test_a_walk_that_is_no_longer_kept_is_told_where_its_arithmetic_would_stand(
 ) -> None:
     page = page.context.new_page()  # whose console may tell of the refusal
     page.route(re.compile("/operands/walk/"), lambda route: route.fulfill(status=404, body="No longer kept."))
-    page.goto(app_url)
+    page.goto(f"{app_url}/walkthrough")
     page.locator("[data-row='3'] [data-part=k] .c").first.hover()
     expect(page.locator(".tip")).to_contain_text("key of “Sara”, token 3, entry 0")
     expect(page.locator(".tip")).to_contain_text("No longer kept.")

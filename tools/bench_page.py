@@ -118,7 +118,7 @@ def _opening(browser: Browser, url: str) -> float:
 
 
 def _steps(browser: Browser, url: str, heads: int, count: int = 60) -> list[float]:
-    opened = _opened(browser, f"{url}/?length={HISTORY}&heads={heads}&kv={heads}")
+    opened = _opened(browser, f"{url}/walkthrough?length={HISTORY}&heads={heads}&kv={heads}")
     root = opened.locator(".scene-root")
     times: list[float] = []
     while len(times) < count:
@@ -145,7 +145,7 @@ def _avoided_steps(browser: Browser, url: str, count: int = 40) -> list[float]:
 
 
 def _changes(browser: Browser, url: str, count: int = 10) -> list[tuple[str, list[float], int | None]]:
-    opened = _opened(browser, f"{url}/?length={HISTORY}")
+    opened = _opened(browser, f"{url}/walkthrough?length={HISTORY}")
     opened.evaluate(f"() => {{ window.answer = {_ANSWER} }}")
 
     def answered(selector: str, attribute: str | None, change: Callable[[], object]) -> float:

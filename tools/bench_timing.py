@@ -243,7 +243,7 @@ def walkthrough_beside_a_sweep() -> None:
     ):
         browser = playwright.chromium.launch(executable_path=str(find_browser()), args=launch_args())
         walk = browser.new_page(viewport={"width": 1440, "height": 900})
-        walk.goto(server.url)
+        walk.goto(f"{server.url}/walkthrough")
         walk.locator(".next-step").wait_for(timeout=60_000)
         alone = _step_times(walk.locator(".next-step").evaluate)
         lab = browser.new_context().new_page()

@@ -62,6 +62,7 @@ async def learn(
 
     async def run(socket: websockets.ClientConnection) -> float:
         message = BackMsg()
+        message.rerun_script.page_name = "walkthrough"
         message.rerun_script.query_string = address()
         began = time.perf_counter()
         await socket.send(message.SerializeToString())

@@ -46,7 +46,8 @@ SPEAKING = {1: {"k", "q", "v"}, 2: {"k", "v"}, 3: {"k", "q"}, 4: {"output", "v"}
 
 
 def open_page(page: Page, url: str) -> None:
-    page.goto(url)
+    app, _, query = url.replace("/walkthrough?", "/?").partition("/?")
+    page.goto(f"{app}/walkthrough?{query}")
     expect(page.locator(".history .line").first).to_be_visible()
 
 
@@ -290,7 +291,7 @@ def test_back_and_forward_restore_what_the_address_says(page: Page, app_url: str
     page.go_back()
     expect(page.locator(".map-title")).to_have_text("Layer 3, head 0")
     expect(over).to_contain_text("Stage 2 of 5 · token 14")
-    expect(page).to_have_url(re.compile(r"/\?token=14&stage=2$"))
+    expect(page).to_have_url(re.compile(r"/walkthrough\?token=14&stage=2$"))
     page.go_forward()
     expect(page.locator(".map-title")).to_have_text("Layer 1, head 6")
     expect(over).to_contain_text("Stage 4 of 5 · token 14")
