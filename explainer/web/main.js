@@ -44,7 +44,7 @@ function open(host) {
     const styled = new Promise((resolve) => (style.onload = style.onerror = resolve));
     root.before(style);
     const [module] = await Promise.all([import(at("scene.js")), styled]);
-    if (closed) return;
+    if (closed || !host.isConnected) return;
     scene = module.default(root);
     root.removeAttribute("aria-busy");
     show();

@@ -16,7 +16,10 @@ export function createMap(model, pick) {
   const cells = Array.from({ length: n_layers }, (_, layer) =>
     Array.from({ length: n_heads }, (_, head) => {
       const cell = el("button.map-head", { type: "button", role: "gridcell", tabindex: "-1" });
-      cell.onclick = () => pick(layer, head);
+      cell.onclick = (event) => {
+        pick(layer, head);
+        if (event.detail) cell.blur(); // by a pointer: the arrow keys go on stepping
+      };
       cell.place = [layer, head];
       if (head && (head * n_kv_heads) % n_heads === 0) cell.classList.add("group");
       return cell;

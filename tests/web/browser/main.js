@@ -17,7 +17,7 @@ function component() {
   const root = parentElement.querySelector(".scene-root");
   const sent = [];
   const setStateValue = (name, value) => sent.push(`${name} ${value}`);
-  return { root, sent, call: (data) => main({ parentElement, data, setStateValue }) };
+  return { parentElement, root, sent, call: (data) => main({ parentElement, data, setStateValue }) };
 }
 
 async function until(condition) {
@@ -64,20 +64,36 @@ test("another theme is told with the old data", async () => {
 });
 
 test("a component that goes destroys its scene, and one that comes back makes it anew", async () => {
-  const { call } = component();
+  const { parentElement, call } = component();
   const data = message(1);
   const leave = call(data);
   await until(() => log.length === 2);
+  const place = parentElement.parentElement;
+  parentElement.remove();
   leave();
-  equal(log.at(-1), "destroyed");
+  await until(() => log.at(-1) === "destroyed");
+  place.append(parentElement);
   call(data);
   await until(() => log.length === 5);
   equal(log.slice(3), ["made", "update 1 fresh"]);
 });
 
-test("a component that goes while its scene loads makes none", async () => {
+test("a call that a later one has overtaken is cleaned up without an end to the scene", async () => {
   const { call } = component();
-  call(message(1))();
+  const leave = call(message(1));
+  await until(() => log.length === 2);
+  call(message(2));
+  leave();
+  await soon();
+  call(message(3));
+  equal(log, ["made", "update 1 fresh", "update 2 fresh", "update 3 fresh"]);
+});
+
+test("a component that goes while its scene loads makes none", async () => {
+  const { parentElement, call } = component();
+  const leave = call(message(1));
+  parentElement.remove();
+  leave();
   await new Promise((resolve) => setTimeout(resolve, 200));
   await soon();
   equal(log, []);
