@@ -11,6 +11,7 @@ import { createStepper } from "../web/stepper.js";
 import { fill } from "../web/words.js";
 import { appear, fly, grow, sweep } from "./motion.js";
 import { createRows } from "./rows.js";
+import { stepsOf } from "./steps.js";
 import { showText, tell } from "./told.js";
 
 const NAMES = { q: "query", k: "key", v: "value", score: "score", weight: "weight", output: "output" };
@@ -200,20 +201,7 @@ export default function walkthrough(root) {
 
   function take(data) {
     scene = data;
-    const { names } = data;
-    steps = data.steps.map((step, i) => ({
-      ...step,
-      position: data.first + i,
-      values: {
-        ...Object.fromEntries(step.values.map((value, at) => [names[at], value])),
-        contribution: { template: data.contribution[step.contribution] },
-        pattern: { template: data.pattern[step.pattern] },
-      },
-      q: data.q.row(i),
-      output: data.output.row(i),
-      score: data.score.row(i).subarray(0, data.first + i + 1),
-      weight: data.weight.row(i).subarray(0, data.first + i + 1),
-    }));
+    steps = stepsOf(data);
     scales = { k: fullShade(data.k.data), v: fullShade(data.v.data), q: fullShade(steps[0].q) };
   }
 
