@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from explainer.kit.controls import controls
 from explainer.kit.session import errors_shown, restore
@@ -17,7 +18,10 @@ st.set_page_config(page_title="The KV cache, live", page_icon=ICON, layout="wide
 entries = {
     st.Page(DIRECTORY / f"{page.file}.py", title=page.title, default=page is PAGES[0]): page for page in PAGES
 }
-chosen = st.navigation(list(entries), position="top")
+groups: dict[str, list[StreamlitPage]] = {}
+for entry, named in entries.items():
+    groups.setdefault(named.group, []).append(entry)
+chosen = st.navigation(groups, position="top")
 page = entries[chosen]
 # A link from before there was a start page names a stage or a token of the walkthrough, then the first page.
 # Followed only as a session opens: else Back could never go past it.

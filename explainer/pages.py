@@ -12,17 +12,18 @@ DIRECTORY = Path(__file__).parent.parent / "pages"
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its file below `pages/`, its name, and the class that declares its address parameters."""
+    """A page: its file below `pages/`, name, the class that declares its address parameters, and group."""
 
     file: str
     title: str
     choice: type | None = None
+    group: str = "Understand"
 
 
-#: In the order of the navigation; the first is the one that opens.
+#: In the order of the navigation, group by group; the first is the one that opens.
 PAGES = (
     Page("start", "Start", StartChoice),
     Page("walkthrough", "Walkthrough", WalkthroughChoice),
     Page("avoided_work", "The avoided work", AvoidedChoice),
-    Page("timing", "Timing lab"),
+    Page("timing", "Timing lab", group="Measure"),
 )
