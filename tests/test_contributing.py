@@ -16,7 +16,7 @@ PARTS = ("app.py", "explainer", "kvengine", "pages", "pyproject.toml", ".streaml
 
 def blocks(language: str) -> list[str]:
     guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    guide = guide[guide.index("## A new page") :]
+    guide = guide[guide.index("## A new page") : guide.index("## Questions")]
     return [dedent(found) for found in re.findall(rf"^ *```{language}\n(.*?)^ *```", guide, re.S | re.M)]
 
 

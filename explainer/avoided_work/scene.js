@@ -181,7 +181,13 @@ export default function avoidedWork(root) {
         exists: ({ lap, stage: step }) => lap === 0 && step >= 1 && step <= stages.length,
         question({ stage: step }) {
           const { question, answers } = entryAt(step) ?? reductionAt(step);
-          return question ? { text: fill(question, values), options: answers[0], answer: answers[1] } : null;
+          if (!question) return null;
+          const [options, answer] = answers;
+          return {
+            text: fill(question, values),
+            options: options.map((option) => ({ text: option, why: "" })),
+            answer,
+          };
         },
         said({ stage: step }) {
           const entry = entryAt(step) ?? reductionAt(step);

@@ -18,6 +18,7 @@ _PAGE_STYLE = """<style>
 .stMain { scrollbar-gutter: stable; }
 .stMainBlockContainer { max-width: 2200px; padding: 2.9rem clamp(1rem, 1.8vw, 2.5rem) 1rem; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
+body.kv-asking [class*="st-key-tells_"] { visibility: hidden; }
 body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }

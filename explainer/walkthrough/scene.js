@@ -185,7 +185,8 @@ export default function walkthrough(root) {
       question({ lap, stage: n }) {
         const { values, answers } = stepAt(lap);
         const [options, answer] = answers[n - 1];
-        return { text: fill(scene.stages[n - 1].question, values), options, answer };
+        const text = fill(scene.stages[n - 1].question, values);
+        return { text, options: options.map((option) => ({ text: option, why: "" })), answer };
       },
       said({ lap, stage: n }) {
         const { title, focus, why } = scene.stages[n - 1];

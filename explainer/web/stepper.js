@@ -2,6 +2,7 @@
 // and the address. A scene says what its stages are and draws them; it never touches a key or the address.
 
 import { createAddress, inAddress } from "./address.js";
+import { createAsking } from "./asking.js";
 import { calm, el } from "./dom.js";
 
 /**
@@ -26,7 +27,7 @@ import { calm, el } from "./dom.js";
  * @property {(place: Place) => boolean} [ready] false while its data are still to come
  * @property {(place: Place) => void} [ask] have them sent; `arrived()` goes on when they are there
  * @property {(place: Place) => void} [near] called after each step: more may be needed soon
- * @property {(place: Place) => {text: string, options: string[], answer: number} | null} [question]
+ * @property {(place: Place) => import("./asking.js").Question | null} [question] what to ask before a place is shown
  * @property {(place: Place) => string} [said] what a screen reader hears, and what there is to read: without
  *   it, all that is told
  * @property {() => string} [ending] why there is no next one
@@ -68,15 +69,17 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   const count = stages.length;
   const beside = (by) => (scene.along ?? ((at) => neighbour(at, count, by, exists)))(place, by);
   const address = createAddress();
-  const flags = { ask: inAddress("ask") !== null, numbers: inAddress("numbers") !== null };
-  const answered = new Set();
+  const panel = createAsking({ root, asking, live }, { answered: reveal, accepted });
+  const flags = { ask: inAddress("ask") !== null || panel.kept.on, numbers: inAddress("numbers") !== null };
   const path = location.pathname;
+  if (flags.ask) panel.kept.on = true; // on the next page too
   let place = addressed() ?? { lap: 0, stage: 1 };
   let waiting = null; // a place asked for whose data are not there yet, and of what
   let timer = null;
   let speed = 1;
   let undemonstrate = () => {};
-  let verdict = "";
+  let asked = null; // the place that a question is open about
+  let moves = 0; // made by the learner
   let shown = ""; // the name of the place that is shown
 
   /** The place that the address names, if there is such a place. */
@@ -113,9 +116,10 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     return button;
   };
   const askButton = control("ask", "Ask me before each stage", "Ask me before each stage", "Ask me", () => {
-    flags.ask = !flags.ask;
-    showRail();
-    write();
+    setAsking(!flags.ask);
+    if (flags.ask) ask(place);
+    else if (asked && nameOf(asked) === shown) reveal("");
+    else putAway();
   });
   const numbersButton = control("numbers", "All numbers", "Show all numbers (N)", "Numbers", toggleNumbers);
   const backButton = control("back", "Back", "Back (←)", "◀", byHand(back));
@@ -132,7 +136,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     if (timer !== null) play(true);
   };
   const ending = el("p.ending", { role: "status", hidden: true });
-  const moves = el(
+  const movers = el(
     "div.moves",
     {},
     scene.question ? askButton : null,
@@ -144,7 +148,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   );
   const rows = [...groups].map(([name, list]) => (name ? [el("span.group", {}, name), list] : [list]));
   if (scene.small) rows.length = 0;
-  rows.push([...(rows.pop() ?? []), moves]);
+  rows.push([...(rows.pop() ?? []), movers]);
   rail.replaceChildren(...rows.map((row) => el("div.rail-row", {}, ...row)), ending);
 
   function showRail() {
@@ -156,8 +160,9 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     });
     const after = beside(1);
     backButton.disabled = !beside(-1);
-    nextButton.disabled = !after;
-    nextButton.textContent = after && after.lap !== place.lap ? `Next ${scene.lapName} ▸` : "Next ▸";
+    nextButton.disabled = !after && !asked;
+    const onward = after && after.lap !== place.lap ? `Next ${scene.lapName} ▸` : "Next ▸";
+    nextButton.textContent = asked ? "Show ▸" : onward;
     ending.hidden = Boolean(after) || !scene.ending;
     if (!ending.hidden) ending.textContent = scene.ending();
     playButton.setAttribute("aria-pressed", String(timer !== null));
@@ -182,8 +187,11 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     root.classList.toggle("waiting", Boolean(to));
   }
 
-  /** Show a place. `stepped`: by the learner, so that the stage may move something. */
-  function show(to, { stepped }) {
+  /**
+   * Show a place. `stepped`: by the learner, so that the stage may move something; `verdict`: of the answer just
+   * given; `quietly`: without a question.
+   */
+  function show(to, { stepped, verdict = "", quietly = false }) {
     const stage = stages[to.stage - 1];
     const again = nameOf(to) === shown;
     leave();
@@ -193,17 +201,17 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     stage.show(to);
     // More data can come while a question is open: it stays, and so does what was said of an answer.
     if (stepped || !again) {
-      asking.replaceChildren(...(verdict ? [el("p.verdict", {}, verdict)] : []));
-      delete root.dataset.asking;
+      asked = null;
+      panel.clear();
     }
     showRail();
     if (stepped) {
       if (!calm()) stage.enter?.(to);
       live.textContent = `${verdict} ${said(to)}`.trim();
     }
-    verdict = "";
     write();
     if (timer !== null) play(true); // the next one has its own length
+    else if (!stepped && !again && !quietly) ask(to);
   }
 
   function go(to) {
@@ -213,26 +221,86 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       return scene.ask?.(to);
     }
     wait(null);
-    const name = nameOf(to);
-    const question = flags.ask && to.stage !== place.stage && !answered.has(name) && scene.question?.(to);
-    if (question) {
-      answered.add(name); // asked once: going on without an answer shows the stage
-      return pose(question, to);
-    }
-    show(to, { stepped: true });
+    if (ask(to)) return;
+    arrive(to);
+    if (timer !== null) return;
+    moves += 1;
+    if (scene.question && !flags.ask) panel.offer();
+  }
+
+  /** The learner gets to a place. */
+  function arrive(to, verdict = "") {
+    show(to, { stepped: true, verdict });
     document.body.classList.add("kv-folded");
     scene.near?.(to);
   }
 
+  // ---- questions -------------------------------------------------------------------------------------
+
+  /** Ask about a place before it is shown, if that is wanted and was not done. A place that is shown is covered. */
+  function ask(to) {
+    const here = nameOf(to) === shown;
+    const name = `${path} ${nameOf(to)}`;
+    const question = flags.ask && ready(to) && !panel.knows(name) && scene.question?.(to);
+    if (!question) return false;
+    play(false);
+    asked = to;
+    const lap = scene.lapParam && to.lap !== place.lap ? ` of the next ${scene.lapName}` : "";
+    panel.pose(question, {
+      name,
+      over: `Before stage ${to.stage} of ${count}${lap}`,
+      veil: here || Boolean(question.veil),
+      focus: moves > 0 || !here,
+    });
+    showRail();
+    return true;
+  }
+
+  /** Show what was asked about, with or without an answer. */
+  function reveal(verdict) {
+    const to = asked;
+    asked = null;
+    arrive(to, verdict);
+    if (!verdict) return;
+    if (nextButton.disabled) setTimeout(panel.focus);
+    else nextButton.focus();
+  }
+
+  function putAway() {
+    asked = null;
+    panel.clear();
+    showRail();
+  }
+
+  function setAsking(on) {
+    flags.ask = panel.kept.on = on;
+    panel.kept.offers = 0; // the learner knows of it
+    moves += 1;
+    panel.remember();
+    showRail();
+    write();
+  }
+
+  function accepted() {
+    setAsking(true);
+    panel.clear();
+    next();
+  }
+
+  // ---- back, next, play ------------------------------------------------------------------------------
+
   function next() {
     const to = beside(1);
-    if (to) go(to);
+    if (asked) reveal("");
+    else if (to) go(to);
     else play(false);
   }
 
   function back() {
     const to = beside(-1);
-    if (to) go(to);
+    // A question about the next place is put away; one about this place leaves it.
+    if (asked && nameOf(asked) !== shown) putAway();
+    else if (to) go(to);
   }
 
   function play(on) {
@@ -272,29 +340,6 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     write();
   }
 
-  /** Ask before the stage is shown; the picture stays as it is until there is an answer, or the next move. */
-  function pose(question, to) {
-    play(false);
-    const options = question.options.map((option, i) => {
-      const button = el("button.option", { type: "button" }, option);
-      button.onclick = () => {
-        const right = i === question.answer;
-        verdict = right ? "✓ Right." : `✗ It is ${question.options[question.answer]}.`;
-        go(to);
-        nextButton.focus();
-      };
-      return button;
-    });
-    root.dataset.asking = "";
-    asking.replaceChildren(
-      el("p.over", {}, `Before stage ${to.stage} of ${count}`),
-      el("h2", {}, "What do you think?"),
-      el("p.focus", {}, question.text),
-      el("div.options", { role: "group", "aria-label": "Answers" }, ...options),
-    );
-    live.textContent = `${question.text} ${question.options.join(", ")}?`;
-  }
-
   // ---- keys and address ------------------------------------------------------------------------------
 
   const KEYS = {
@@ -311,9 +356,9 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     if (target.closest?.(BUSY)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const move = KEYS[key] ?? (root.contains(target) ? INSIDE[key] : undefined);
-    if (!move) return;
+    if (move) move();
+    else if (!panel.digit(key)) return;
     event.preventDefault();
-    move();
   }
   document.addEventListener("keydown", onKey);
 
@@ -343,8 +388,11 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       return place;
     },
     go,
-    /** Show the place anew, or another one, without motion: the data or the colours have changed. */
-    show: (to = place) => show(to, { stepped: false }),
+    /**
+     * Show the place anew, or another one, without motion: the data or the colours have changed. `quietly`: what
+     * is shown was asked for, and no question comes before it.
+     */
+    show: (to = place, { quietly = false } = {}) => show(to, { stepped: false, quietly }),
     /** New data are there: go on to where the learner was waiting to go. True when that was so. */
     arrived() {
       if (waiting?.walk !== walk()) wait(null);
@@ -368,7 +416,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       address.destroy();
       document.removeEventListener("keydown", onKey);
       removeEventListener("popstate", onHistory);
-      document.body.classList.remove("kv-folded");
+      document.body.classList.remove("kv-folded", "kv-asking");
     },
   };
 }

@@ -9,7 +9,10 @@ export function test(name, body) {
 }
 
 export const names = () => [...tests.keys()];
-export const run = (name) => tests.get(name)();
+export function run(name) {
+  sessionStorage.clear(); // all tests have the same tab
+  return tests.get(name)();
+}
 
 /** @returns {asserts value} */
 export function ok(value, note = "it is not so") {

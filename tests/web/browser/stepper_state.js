@@ -173,40 +173,102 @@ test("play goes on by itself when the data have come", () => {
 
 // ---- questions -----------------------------------------------------------------------------------------
 
-const QUESTION = { text: "How many?", options: ["one", "two"], answer: 1 };
+const QUESTION = {
+  text: "How many?",
+  options: [
+    { text: "one", why: "One is too few." },
+    { text: "two", why: "There were two." },
+  ],
+  answer: 1,
+};
 
 function questioned(more = {}, around = {}) {
   const told = { ...LAPS, question: ({ stage }) => (stage === 2 ? QUESTION : null), ...more };
   return timed(told, { query: "?ask=1", ...around });
 }
 
+const options = (box) => [...box.querySelectorAll(".option")];
+const openly = (root) => root.dataset.asking ?? ""; // how a question is open
+
 test("a question comes before its stage, and the picture stays", () => {
   const { log, where, root, asking: box, live } = questioned();
   press("ArrowRight");
-  equal([where(), log, "asking" in root.dataset], ["2.1", [], true]);
+  equal([where(), log, openly(root)], ["2.1", [], "before"]);
   equal(
-    [...box.querySelectorAll(".option")].map((option) => option.textContent),
+    options(box).map((option) => option.lastChild.textContent),
     ["one", "two"],
   );
-  equal(live.textContent, "How many? one, two?");
+  equal(live.textContent, "How many? 1: one. 2: two.");
+  equal(document.activeElement === options(box)[0], true);
 });
 
-test("the right answer shows the stage and says so, to the ear too", () => {
+test("the right answer shows the stage and says why, to the ear too", () => {
   const { $, where, root, asking: box, live } = questioned();
   press("ArrowRight");
-  box.querySelectorAll(".option")[1].click();
-  equal([where(), "asking" in root.dataset], ["2.2", false]);
-  equal([box.textContent, live.textContent], ["✓ Right.", "✓ Right. Stage 2 of lap 2."]);
+  options(box)[1].click();
+  equal([where(), openly(root)], ["2.2", ""]);
+  equal(
+    [...box.querySelectorAll("p")].map((p) => p.textContent),
+    ["✓ Right: two.", "There were two.", "Right so far: 1 of 1 in this session."],
+  );
+  equal(live.textContent, "✓ Right: two. There were two. Stage 2 of lap 2.");
   equal(document.activeElement === $(".next-step"), true);
 });
 
-test("a wrong answer is put right, until the next step", () => {
-  const { asking: box } = questioned();
+test("a wrong answer is explained and put right, until the next step", () => {
+  const { asking: box, live } = questioned();
   press("ArrowRight");
-  box.querySelectorAll(".option")[0].click();
-  equal(box.textContent, "✗ It is two.");
+  options(box)[0].click();
+  equal(
+    [...box.querySelectorAll("p:not(.score)")].map((p) => p.textContent),
+    ["✗ Not “one”.", "One is too few.", "✓ It is “two”.", "There were two."],
+  );
+  equal(live.textContent, "✗ Not “one”. One is too few. ✓ It is “two”. There were two. Stage 2 of lap 2.");
   press("ArrowRight");
   equal(box.textContent, "");
+});
+
+test("digits answer, where there is such an option and no text is written", () => {
+  const { where, asking: box } = questioned();
+  press("2");
+  equal(where(), "2.1", "no question is open");
+  press("ArrowRight");
+  document.body.insertAdjacentHTML("beforeend", "<input>");
+  equal([press("2", document.querySelector("input")), where()], [false, "2.1"]);
+  equal([press("3"), press("0"), where()], [false, false, "2.1"]);
+  equal([press("2"), where()], [true, "2.2"]);
+  equal(box.querySelector(".answered").dataset.right, "true");
+});
+
+test("who opens at a place is asked about it first: it is covered, and Next shows it", () => {
+  const { $, root, where } = questioned({}, { at: { lap: 3, stage: 2 } });
+  equal([openly(root), where(), $(".next-step").textContent], ["veiled", "3.2", "Show ▸"]);
+  press("ArrowRight");
+  equal([openly(root), where(), $(".next-step").textContent], ["", "3.2", "Next ▸"]);
+});
+
+test("switched on at a place it asks about that place, and switched off it shows it", () => {
+  const { $, root, live, asking: box } = questioned({}, { query: "", at: { lap: 2, stage: 2 } });
+  $(".ask").click();
+  equal([openly(root), live.textContent], ["veiled", "How many? 1: one. 2: two."]);
+  $(".ask").click();
+  equal([openly(root), box.textContent], ["", ""]);
+});
+
+test("a question about the last place can be answered", () => {
+  const last = { lap: 4, stage: 2 };
+  const { $, root, asking: box } = questioned({}, { query: "?ask=1", at: last });
+  equal([openly(root), $(".next-step").disabled], ["veiled", false]);
+  press("2");
+  equal([openly(root), $(".next-step").disabled], ["", true]);
+  equal(box.querySelector(".verdict").textContent, "✓ Right: two.");
+});
+
+test("a picture that holds the answer is covered meanwhile", () => {
+  const veiled = ({ stage }) => (stage === 2 ? { ...QUESTION, veil: true } : null);
+  const { root } = questioned({ question: veiled });
+  press("ArrowRight");
+  equal(openly(root), "veiled");
 });
 
 test("who goes on without an answer is shown the stage, and not asked again", () => {
@@ -217,6 +279,13 @@ test("who goes on without an answer is shown the stage, and not asked again", ()
   press("ArrowLeft");
   press("ArrowRight");
   equal(where(), "2.2");
+});
+
+test("Back puts a question about the next place away", () => {
+  const { where, root, asking: box } = questioned();
+  press("ArrowRight");
+  press("ArrowLeft");
+  equal([where(), openly(root), box.textContent], ["2.1", "", ""]);
 });
 
 test("the same stage of another lap is another question, and so is that of another walk", () => {
@@ -241,6 +310,58 @@ test("nobody is asked who does not want it", () => {
   equal(where(), "2.2");
 });
 
+test("it is offered in words after a step by hand, a few times, until it is taken or declined", () => {
+  const { $, where, stepper, asking: box } = questioned({}, { query: "" });
+  equal(box.textContent, "");
+  press("ArrowLeft");
+  press("ArrowRight");
+  equal([where(), $(".offer").firstChild.textContent], ["2.2", "Want to guess before each stage?"]);
+  for (let i = 0; i < 8; i++) press(i % 2 ? "ArrowRight" : "ArrowLeft");
+  equal(box.textContent, "", "enough");
+  stepper.destroy();
+  sessionStorage.clear();
+  const again = questioned({}, { query: "" });
+  press("ArrowRight");
+  again.$(".decline").click();
+  press("ArrowRight");
+  equal(again.asking.textContent, "");
+});
+
+test("the offer taken asks about the next place", () => {
+  const question = ({ stage }) => (stage === 3 ? QUESTION : null);
+  const { $, root, where, clock } = questioned({ question }, { query: "" });
+  press("ArrowRight");
+  $(".accept").click();
+  equal([where(), openly(root)], ["2.2", "before"]);
+  clock.pass(500);
+  equal(inAddress("ask"), "1");
+});
+
+test("score, wish and what was asked are remembered on the next page", () => {
+  const first = questioned();
+  press("ArrowRight");
+  press("1");
+  first.stepper.destroy();
+  const { $, where, asking: box } = timed({ ...LAPS, question: () => QUESTION });
+  equal($(".ask").getAttribute("aria-pressed"), "true");
+  equal(box.querySelector(".score").textContent, "Right so far: 0 of 1 in this session.");
+  press("2");
+  equal(box.querySelector(".score").textContent, "Right so far: 1 of 2 in this session.");
+  press("ArrowRight");
+  equal(where(), "2.2", "known from before");
+});
+
+test("what stands in the storage and is not ours does no harm", () => {
+  for (const kept of ["", "nonsense", "3", '{"right":"x","done":{"length":-1}}', "[]"]) {
+    sessionStorage.clear();
+    sessionStorage.setItem("kv-asked", kept);
+    const { stepper, asking: box } = timed({ ...LAPS, question: () => QUESTION }, { query: "?ask=1" });
+    press("2");
+    equal(box.querySelector(".score").textContent, "Right so far: 1 of 1 in this session.", kept);
+    stepper.destroy();
+  }
+});
+
 test("a question stops play", () => {
   const { clock, where, $ } = questioned();
   press("p");
@@ -255,10 +376,10 @@ test("a question stays when more data come meanwhile, and so does the verdict", 
   press("ArrowRight");
   stepper.arrived();
   stepper.show();
-  equal([box.querySelectorAll(".option").length, "asking" in root.dataset], [2, true]);
-  box.querySelectorAll(".option")[1].click();
+  equal([options(box).length, openly(root)], [2, "before"]);
+  options(box)[1].click();
   stepper.show();
-  equal(box.textContent, "✓ Right.");
+  equal(box.querySelector(".verdict").textContent, "✓ Right: two.");
 });
 
 test("another walk takes the question away", () => {
@@ -267,7 +388,13 @@ test("another walk takes the question away", () => {
   press("ArrowRight");
   walk.name = "b";
   stepper.show();
-  equal([box.textContent, "asking" in root.dataset], ["", false]);
+  equal([box.textContent, openly(root)], ["", ""]);
+});
+
+test("a place that was asked for is shown without a question", () => {
+  const { stepper, root, where } = questioned();
+  stepper.show({ lap: 2, stage: 2 }, { quietly: true });
+  equal([where(), openly(root)], ["2.2", ""]);
 });
 
 // ---- play ----------------------------------------------------------------------------------------------

@@ -1,0 +1,178 @@
+// Ask me: a question before a stage is shown, each answer explained, and the score of the session.
+
+import { el } from "./dom.js";
+import { fill } from "./words.js";
+
+/**
+ * @typedef {Object} Option
+ * @property {string} text what stands on the button: “14 rows”, not “14”
+ * @property {string} why a sentence or two with the run's numbers, told when it was chosen: of the right one why it
+ *   is right, of a wrong one what is wrong with it. After a wrong answer the right one's is told as well.
+ */
+
+/**
+ * @typedef {Object} Question
+ * @property {string} text
+ * @property {Option[]} options two to nine, in an order that gives nothing away
+ * @property {number} answer index of the right one
+ * @property {boolean} [veil] the picture that is shown before the answer holds it: it is covered meanwhile
+ */
+
+/**
+ * A question as explainer/kit/asking.py sends it: its sentences are templates, filled in here.
+ * @param {Object<string, any>} tables of words.toml: by kind of question its `text`, and `why` by name
+ * @param {Object<string, any>} values of the step
+ * @param {{kind: string, answer: number, veil: boolean, options: [string, string, Object<string, string>][]} | null} asked
+ * @returns {Question | null}
+ */
+export function questionOf(tables, values, asked) {
+  if (!asked) return null;
+  const { text, why } = tables[asked.kind];
+  return {
+    text: fill(text, values),
+    options: asked.options.map(([name, option, more]) => ({
+      text: option,
+      why: fill(why[name], { ...values, ...more }),
+    })),
+    answer: asked.answer,
+    veil: asked.veil,
+  };
+}
+
+const KEY = "kv-asked";
+const MOST_KEPT = 500; // names of questions that are not asked again
+const OFFERS = 5; // steps that offer it
+
+/** What is remembered for as long as the tab is open, on all pages: in the tab, and nowhere else. */
+function recall() {
+  const fresh = { on: false, offers: OFFERS, right: 0, answered: 0, done: [] };
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+    const fits = Object.entries(fresh).filter(([name, value]) => typeof kept[name] === typeof value);
+    const found = { ...fresh, ...Object.fromEntries(fits.map(([name]) => [name, kept[name]])) };
+    return Array.isArray(found.done) ? found : fresh;
+  } catch {
+    return fresh; // no storage, or not ours
+  }
+}
+
+/**
+ * @param {{root: HTMLElement, asking: HTMLElement, live: HTMLElement}} parts of the page
+ * @param {{answered: (verdict: string) => void, accepted: () => void}} on `answered` shows the place, and
+ *   `verdict` is to be read aloud before it; `accepted` begins to ask
+ */
+export function createAsking({ root, asking, live }, on) {
+  const kept = recall();
+  const done = new Set(kept.done);
+  let question = null; // the open one
+
+  function remember() {
+    kept.done = [...done].slice(-MOST_KEPT);
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify(kept));
+    } catch {
+      // Then it is forgotten with the page.
+    }
+  }
+
+  const score = () =>
+    kept.answered
+      ? el("p.score.quiet", {}, `Right so far: ${kept.right} of ${kept.answered} in this session.`)
+      : null;
+
+  function clear() {
+    question = null;
+    delete root.dataset.asking;
+    document.body.classList.remove("kv-asking");
+    asking.replaceChildren();
+  }
+
+  function choose(chosen) {
+    const { options, answer } = question;
+    const right = chosen === answer;
+    kept.answered += 1;
+    kept.right += right ? 1 : 0;
+    remember();
+    clear();
+    const told = right
+      ? [`✓ Right: ${options[answer].text}.`, options[answer].why]
+      : [
+          `✗ Not “${options[chosen].text}”.`,
+          options[chosen].why,
+          `✓ It is “${options[answer].text}”.`,
+          options[answer].why,
+        ];
+    on.answered(told.join(" "));
+    asking.replaceChildren(
+      el(
+        "div.answered",
+        { tabindex: "-1", "data-right": String(right) },
+        ...told.map((text, i) => el(i % 2 ? "p.because" : "p.verdict", {}, text)),
+        score(),
+      ),
+    );
+  }
+
+  return {
+    kept,
+    remember,
+    clear,
+    get open() {
+      return question !== null;
+    },
+    /** Was this question asked before? */
+    knows: (name) => done.has(name),
+    /** Ask; `veil`: the picture already shows what is asked. */
+    pose(asked, { name, over, veil, focus }) {
+      question = asked;
+      done.add(name); // asked once: going on without an answer shows the stage
+      remember();
+      root.dataset.asking = veil ? "veiled" : "before";
+      document.body.classList.add("kv-asking");
+      const buttons = asked.options.map(({ text }, i) => {
+        const sign = el("span.digit", { "aria-hidden": "true" }, String(i + 1));
+        const button = el("button.option", { type: "button" }, sign, el("span", {}, text));
+        button.onclick = () => choose(i);
+        return button;
+      });
+      asking.replaceChildren(
+        el(
+          "div.posed",
+          {},
+          el("p.over", {}, over),
+          el("h2", {}, "What do you think?"),
+          el("p.focus", {}, asked.text),
+          el("div.options", { role: "group", "aria-label": "Answers, keys 1 to 9" }, ...buttons),
+          score(),
+        ),
+      );
+      const heard = asked.options.map(({ text }, i) => `${i + 1}: ${text}.`);
+      live.textContent = `${asked.text} ${heard.join(" ")}`;
+      if (focus) buttons[0].focus();
+    },
+    /** A digit answers the open question; says whether it did. */
+    digit(key) {
+      const at = /^[1-9]$/.test(key) ? Number(key) - 1 : -1;
+      if (!question?.options[at]) return false;
+      choose(at);
+      return true;
+    },
+    /** Offer it in words, a few times, until that was taken or declined. */
+    offer() {
+      if (kept.offers <= 0) return;
+      kept.offers -= 1;
+      remember();
+      const yes = el("button.accept", { type: "button" }, "Ask me");
+      const no = el("button.decline", { type: "button", "aria-label": "No, do not ask me" }, "No");
+      yes.onclick = () => on.accepted();
+      no.onclick = () => {
+        kept.offers = 0;
+        remember();
+        asking.replaceChildren();
+      };
+      asking.replaceChildren(el("p.offer", {}, "Want to guess before each stage?", yes, no));
+    },
+    /** Where to be after an answer, if there is nothing to go on to. */
+    focus: () => /** @type {HTMLElement} */ (asking.querySelector(".answered"))?.focus(),
+  };
+}
