@@ -6,14 +6,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from reprlib import repr as short  # a value of any size or depth, in a few words
-from typing import Any
+from typing import Any, Literal
 
 from kvengine.errors import CheckpointError
 
 #: Where a key may have one of these values only, or be null or absent: all that this engine computes.
 _COMPUTED: dict[str, tuple[object, ...]] = {
-    "model_type": ("llama",),
-    "tie_word_embeddings": (True,),
     "hidden_act": ("silu",),
     "attention_bias": (False,),
     "mlp_bias": (False,),
@@ -24,13 +22,29 @@ _COMPUTED: dict[str, tuple[object, ...]] = {
     "rope_interleaved": (False,),
     "pretraining_tp": (1,),
     "quantization_config": (),
-    "sliding_window": (),
     "per_layer_config": (),
     "pruned_heads": ({},),
 }
 
-#: Of those, the ones that must be there: what their absence stands for is not computed.
-_REQUIRED = ("model_type", "tie_word_embeddings")
+
+@dataclass(frozen=True)
+class _Family:
+    """What a `model_type` stands for, where its config does not say it."""
+
+    qkv_bias: bool = False
+    qk_norm: bool = False
+    window: Literal["never", "when asked", "always"] = "never"  # whether `sliding_window` counts
+    #: Without a number of KV heads in the config, each query head has its own; others have another default.
+    kv_heads_follow: bool = False
+    own_head_dim: bool = False  # it has to be in the config: the default is not d_model / n_heads
+
+
+_FAMILIES = {
+    "llama": _Family(kv_heads_follow=True),
+    "mistral": _Family(window="always"),
+    "qwen2": _Family(qkv_bias=True, window="when asked"),
+    "qwen3": _Family(qk_norm=True, own_head_dim=True, window="when asked"),
+}
 
 #: Keys that transformers writes, now or in earlier versions, and that do not change what a pass computes.
 _WITHOUT_EFFECT = frozenset(
@@ -47,18 +61,50 @@ _WITHOUT_EFFECT = frozenset(
     exponential_decay_length_penalty""".split()  # noqa: SIM905
 )
 
+#: Llama 3.1's rotary settings, all of which it needs, and what they are called here.
+_STRETCH = {
+    "factor": "factor",
+    "low_freq_factor": "low_turns",
+    "high_freq_factor": "high_turns",
+    "original_max_position_embeddings": "original_positions",
+}
+
+#: In Qwen's layers below this one no query has a window, unless `max_window_layers` says otherwise.
+_FIRST_WINDOWED = 28
+
 #: A pass looks its rotations up in tables, made once for every position.
 _MOST_POSITIONS = 2**20
 
-_REMEDY = (
-    "choose an unquantized Llama model with tied embeddings, no biases, causal attention "
-    "and plain rotary positions."
-)
+_REMEDY = "choose an unquantized model of the kinds llama, mistral, qwen2 or qwen3."
+
+
+@dataclass(frozen=True)
+class RopeStretch:
+    """How Llama 3.1 turns its slow pairs more slowly, for a longer context than `original_positions`.
+
+    A pair that turns at most `low_turns` times within those is slowed by `factor`; one that turns
+    `high_turns` times or more is left alone.
+    """
+
+    factor: float
+    low_turns: float
+    high_turns: float
+    original_positions: float
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.factor < math.inf and 0 < self.low_turns < self.high_turns < math.inf):
+            raise CheckpointError(
+                f"the rotary scaling has factor {self.factor:g}, low_freq_factor {self.low_turns:g} and "
+                f"high_freq_factor {self.high_turns:g}; the first must be at least 1, and the second "
+                "above 0 and below the third."
+            )
+        if self.original_positions < 1:
+            raise CheckpointError("original_max_position_embeddings must be at least 1.")
 
 
 @dataclass(frozen=True)
 class Config:
-    """The numbers that fix a Llama-architecture model.
+    """The numbers that fix a model of Llama's architecture or one of its relatives'.
 
     Raises `CheckpointError` where they contradict each other.
     """
@@ -73,6 +119,11 @@ class Config:
     max_seq_len: int
     norm_eps: float = 1e-5
     rope_theta: float = 10_000.0
+    rope_stretch: RopeStretch | None = None
+    window: int | None = None  # a query sees this many keys, its own the last of them; None: all
+    qkv_bias: bool = False
+    qk_norm: bool = False  # each head's q and k are normed before they are turned
+    tied: bool = True  # the embedding is the readout too
 
     def __post_init__(self) -> None:
         for field in ("vocab_size", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ffn", "max_seq_len"):
@@ -92,6 +143,8 @@ class Config:
                 f"norm_eps is {self.norm_eps} and rope_theta {self.rope_theta}; "
                 "both must be finite, and rope_theta above 0."
             )
+        if self.window is not None and self.window < 1:
+            raise CheckpointError(f"sliding_window is {short(self.window)}; it must be at least 1.")
 
     @property
     def group_size(self) -> int:
@@ -116,11 +169,17 @@ class Config:
             raise CheckpointError(f"{file} holds no JSON object; copy it again.")
         # Each key is taken out as it is understood; null stands for an absent one.
         left = {key: value for key, value in raw.items() if value is not None}
+        kind = left.pop("model_type", None)
+        if not isinstance(kind, str) or kind not in _FAMILIES:
+            raise CheckpointError(_not_computed(file, "model_type", kind))
+        family = _FAMILIES[kind]
         for key, values in _COMPUTED.items():
             value = left.pop(key, None)
-            if value not in values and (value is not None or key in _REQUIRED):
+            if value is not None and value not in values:
                 raise CheckpointError(_not_computed(file, key, value))
-        rope_theta = _take_rope_theta(file, left)
+        tied = left.pop("tie_word_embeddings", False)
+        if not isinstance(tied, bool):
+            raise CheckpointError(_not_computed(file, "tie_word_embeddings", tied))
 
         def take(key: str, default: int | None = None) -> int:
             value = left.pop(key, default)
@@ -130,8 +189,11 @@ class Config:
                 raise CheckpointError(f"{file} has {key} = {short(value)}, not an integer; copy it again.")
             return value
 
+        n_layers = take("num_hidden_layers")
+        rope_theta, rope_stretch = _take_rope(file, left)
+        window = _take_window(file, left, family, n_layers)
         n_heads, d_model = take("num_attention_heads"), take("hidden_size")
-        if "head_dim" not in left and n_heads > 0 and d_model % n_heads:
+        if "head_dim" not in left and not family.own_head_dim and n_heads > 0 and d_model % n_heads:
             raise CheckpointError(
                 f"{file} has no head_dim, and hidden_size = {short(d_model)} is no multiple of "
                 f"num_attention_heads = {short(n_heads)}; copy it again."
@@ -139,14 +201,19 @@ class Config:
         numbers: dict[str, Any] = {
             "vocab_size": take("vocab_size"),
             "d_model": d_model,
-            "n_layers": take("num_hidden_layers"),
+            "n_layers": n_layers,
             "n_heads": n_heads,
-            "n_kv_heads": take("num_key_value_heads", n_heads),
-            "head_dim": take("head_dim", d_model // max(n_heads, 1)),
+            "n_kv_heads": take("num_key_value_heads", n_heads if family.kv_heads_follow else None),
+            "head_dim": take("head_dim", None if family.own_head_dim else d_model // max(n_heads, 1)),
             "d_ffn": take("intermediate_size"),
             "max_seq_len": take("max_position_embeddings"),
             "norm_eps": _number(file, "rms_norm_eps", left.pop("rms_norm_eps", None)),
             "rope_theta": rope_theta,
+            "rope_stretch": rope_stretch,
+            "window": window,
+            "qkv_bias": family.qkv_bias,
+            "qk_norm": family.qk_norm,
+            "tied": tied,
         }
         for key, value in left.items():
             if key not in _WITHOUT_EFFECT:
@@ -194,25 +261,65 @@ def _number(file: str, key: str, value: object) -> float:
     raise CheckpointError(f"{file} has {key} = {short(value)}, not a finite number; copy it again.")
 
 
-def _take_rope_theta(file: str, left: dict[str, Any]) -> float:
-    """The base of the rotary angles, which stands alone or, in newer files, in a group of rotary settings.
+def _take_rope(file: str, left: dict[str, Any]) -> tuple[float, RopeStretch | None]:
+    """The base of the rotary angles, and how Llama 3.1 changes them.
 
-    Takes what it has understood out of `left`.
+    Both stand alone or, in newer files, in a group of rotary settings. Takes what it has understood out of
+    `left`.
     """
-    plain = {"rope_type": "default", "type": "default", "partial_rotary_factor": 1}
-    found = [left.pop("rope_theta", None)]
+    thetas, stretches = [left.pop("rope_theta", None)], []
     for key in ("rope_scaling", "rope_parameters"):
         group = left.pop(key, {})
         if not isinstance(group, dict):
             raise CheckpointError(_not_computed(file, key, group))
-        for name, value in group.items():
-            if name != "rope_theta" and value is not None and value != plain.get(name):
-                raise CheckpointError(_not_computed(file, key, group))
-        found.append(group.get("rope_theta"))
-    thetas = {_number(file, "rope_theta", theta) for theta in found if theta is not None}
-    if len(thetas) > 1:
+        settings = {name: value for name, value in group.items() if value is not None}
+        thetas.append(settings.pop("rope_theta", None))
+        kinds = [settings.pop(name) for name in ("rope_type", "type") if name in settings]
+        whole = settings.pop("partial_rotary_factor", 1) == 1
+        if whole and kinds and all(kind == "llama3" for kind in kinds) and settings.keys() == _STRETCH.keys():
+            stretches.append(_stretch(file, settings))
+        elif settings or not whole or any(kind != "default" for kind in kinds):
+            raise CheckpointError(_not_computed(file, key, group))
+    found = {_number(file, "rope_theta", theta) for theta in thetas if theta is not None}
+    if len(found) > 1:
         raise CheckpointError(
-            f"{file} has rope_theta twice, as {' and as '.join(map(str, sorted(thetas)))}; "
+            f"{file} has rope_theta twice, as {' and as '.join(map(str, sorted(found)))}; "
             "keep the one that the model was trained with."
         )
-    return thetas.pop() if thetas else 10_000.0
+    if len(set(stretches)) > 1:
+        raise CheckpointError(
+            f"{file} has two rotary scalings; keep the one that the model was trained with."
+        )
+    return (found.pop() if found else 10_000.0), (stretches[0] if stretches else None)
+
+
+def _stretch(file: str, settings: dict[str, Any]) -> RopeStretch:
+    numbers = {_STRETCH[name]: _number(file, name, value) for name, value in settings.items()}
+    try:
+        return RopeStretch(**numbers)
+    except CheckpointError as error:
+        raise CheckpointError(f"{file} contradicts itself: {error}") from None
+
+
+def _take_window(file: str, left: dict[str, Any], family: _Family, n_layers: int) -> int | None:
+    """How many keys a query sees, where the model limits it. Takes what it has understood out of `left`.
+
+    Raises `CheckpointError` where some layers have a window and others none.
+    """
+    window, kinds = left.pop("sliding_window", None), left.pop("layer_types", None)
+    if family.window == "when asked":
+        asked, first = left.pop("use_sliding_window", False), left.pop("max_window_layers", _FIRST_WINDOWED)
+        if asked is False:
+            window = None
+        elif asked is not True or first != 0:
+            raise CheckpointError(_not_computed(file, "use_sliding_window", asked))
+    if window is not None and family.window == "never":
+        raise CheckpointError(_not_computed(file, "sliding_window", window))
+    if window is not None and (not isinstance(window, int) or isinstance(window, bool)):
+        raise CheckpointError(f"{file} has sliding_window = {short(window)}, not an integer; copy it again.")
+    expected = "full_attention" if window is None else "sliding_attention"
+    if kinds is not None and (
+        not isinstance(kinds, list) or len(kinds) != n_layers or any(kind != expected for kind in kinds)
+    ):
+        raise CheckpointError(_not_computed(file, "layer_types", kinds))
+    return window

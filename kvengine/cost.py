@@ -70,10 +70,14 @@ def naive_projections(n: int) -> int:
 
 
 def weight_floats(config: Config) -> int:
-    """Weights that every pass reads, however many tokens it runs; the embedding once, as the readout."""
+    """Weights that every pass reads, however many tokens it runs.
+
+    The readout counts, and the embedding only where it is the readout: of it a pass reads its tokens' rows.
+    """
     c = config
     q_width, kv_width = c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim
     layer = 2 * c.d_model + c.d_model * (2 * q_width + 2 * kv_width + 3 * c.d_ffn)
+    layer += c.qkv_bias * (q_width + 2 * kv_width) + c.qk_norm * 2 * c.head_dim
     return c.n_layers * layer + c.d_model + c.vocab_size * c.d_model
 
 

@@ -83,11 +83,13 @@ def place(model: Transformer, *, device: str, dtype: str, max_seq_len: int | Non
     def move(tensor: Tensor) -> Tensor:
         return tensor.to(device=device, dtype=to)
 
-    layers = tuple(
-        LayerWeights(**{name: move(tensor) for name, tensor in vars(layer).items()}) for layer in w.layers
-    )
+    def move_layer(layer: LayerWeights) -> LayerWeights:
+        return replace(layer, **{name: move(t) for name, t in vars(layer).items() if t is not None})
+
     config = replace(model.config, max_seq_len=max(max_seq_len or 0, model.config.max_seq_len))
-    return Transformer(config, Weights(embed=move(w.embed), layers=layers, norm=move(w.norm)))
+    readout = w.readout if w.readout is None else move(w.readout)
+    layers = tuple(map(move_layer, w.layers))
+    return Transformer(config, Weights(move(w.embed), layers, move(w.norm), readout))
 
 
 def _multiplies(device: str, dtype: torch.dtype) -> bool:

@@ -1,7 +1,8 @@
 """The forward pass of a Llama-architecture transformer, top to bottom.
 
-RMSNorm, rotary positions (rotate-half), grouped-query attention, SwiGLU, tied embeddings. There is one
-pass: prefill, decode, naive generation and every picture of the explainer run through
+RMSNorm, rotary positions (rotate-half), grouped-query attention, SwiGLU; and, where a model has them, what
+its relatives add: biases of q, k and v (Qwen 2), norms of each head's q and k (Qwen 3), a window (Mistral).
+There is one pass: prefill, decode, naive generation and every picture of the explainer run through
 `Transformer.__call__`. What differs is whether a cache is passed in, and whether a tap listens.
 """
 
@@ -34,15 +35,19 @@ class LayerWeights:
     w_gate: Tensor  # [d_ffn, d_model]
     w_up: Tensor  # [d_ffn, d_model]
     w_down: Tensor  # [d_model, d_ffn]
+    bqkv: Tensor | None = None  # [(n_heads + 2 * n_kv_heads) * head_dim]
+    q_norm: Tensor | None = None  # [head_dim], as is k_norm: one for all heads
+    k_norm: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Weights:
-    """All weights of a model. `embed` is read twice: to embed tokens, and as the readout."""
+    """All weights of a model. Without a `readout` of its own, `embed` is read a second time as that."""
 
     embed: Tensor  # [vocab_size, d_model]
     layers: tuple[LayerWeights, ...]
     norm: Tensor  # [d_model]
+    readout: Tensor | None = None  # [vocab_size, d_model]
 
 
 class Transformer:
@@ -52,12 +57,12 @@ class Transformer:
         self.config = config
         self.weights = weights
         self.device, self.dtype = weights.embed.device, weights.embed.dtype
+        self.readout = weights.embed if weights.readout is None else weights.readout
         self.sqrt_eps = torch.tensor(config.norm_eps**0.5, device=self.device, dtype=self.dtype)
         # An angle for each position and pair, in float32 whatever the model's precision is, as the reference
         # implementation takes them.
-        pair = torch.arange(0, config.head_dim, 2, device=self.device).float() / config.head_dim
         angle = torch.outer(
-            torch.arange(config.max_seq_len, device=self.device).float(), config.rope_theta**-pair
+            torch.arange(config.max_seq_len, device=self.device).float(), _frequencies(config).to(self.device)
         )
         self.cos = torch.cat([angle, angle], dim=-1).cos().to(self.dtype)  # [max_seq_len, head_dim]
         # The sign of rotate-half is kept in the table, so that turning a row is two products and a sum.
@@ -99,8 +104,10 @@ class Transformer:
             at = _untapped if tap is None else _layer_tap(tap, i)
 
             h = at("attn_norm", _rms_norm(x, w.attn_norm, self.sqrt_eps))
-            qkv = F.linear(h, w.wqkv).view(batch, q_len, -1, cfg.head_dim).transpose(1, 2)
+            qkv = F.linear(h, w.wqkv, w.bqkv).view(batch, q_len, -1, cfg.head_dim).transpose(1, 2)
             q, k, v = qkv.split([cfg.n_heads, cfg.n_kv_heads, cfg.n_kv_heads], dim=1)
+            if w.q_norm is not None and w.k_norm is not None:
+                q, k = _rms_norm(q, w.q_norm, self.sqrt_eps), _rms_norm(k, w.k_norm, self.sqrt_eps)
             q = at("attn.q", q)  # [batch, n_heads, q_len, head_dim]
             k = at("attn.k", k)  # [batch, n_kv_heads, q_len, head_dim]
             v = at("attn.v", v)  # [batch, n_kv_heads, q_len, head_dim]
@@ -110,14 +117,15 @@ class Transformer:
             k_all = at("attn.k_all", k_all)  # [batch, n_kv_heads, end, head_dim]
             v_all = at("attn.v_all", v_all)  # [batch, n_kv_heads, end, head_dim]
             if tap is None:
-                z = _fused_attention(q, k_all, v_all, start)
+                z = _fused_attention(q, k_all, v_all, start, cfg.window)
             else:
                 # A KV head's keys serve group_size neighbouring query heads.
                 keys = k_all.repeat_interleave(cfg.group_size, dim=1)  # [batch, n_heads, end, head_dim]
                 values = v_all.repeat_interleave(cfg.group_size, dim=1)  # [batch, n_heads, end, head_dim]
                 scores = q @ keys.mT / math.sqrt(cfg.head_dim)
                 scores = at("attn.scores", scores)  # [batch, n_heads, q_len, end]
-                masked = at("attn.masked", scores.masked_fill(_future(start, end, self.device), -math.inf))
+                hidden_keys = _hidden(start, end, cfg.window, self.device)  # [q_len, end]
+                masked = at("attn.masked", scores.masked_fill(hidden_keys, -math.inf))
                 weights = at("attn.weights", masked.softmax(dim=-1))  # [batch, n_heads, q_len, end]
                 z = weights @ values
             z = at("attn.z", z)  # [batch, n_heads, q_len, head_dim]
@@ -137,7 +145,7 @@ class Transformer:
             x = x[:, -1:]
         x = _rms_norm(x, self.weights.norm, self.sqrt_eps)
         x = x if tap is None else tap("norm", x)  # [batch, rows, d_model]
-        logits = F.linear(x, self.weights.embed)  # [batch, rows, vocab_size]
+        logits = F.linear(x, self.readout)  # [batch, rows, vocab_size]
         return logits if tap is None else tap("logits", logits)
 
 
@@ -167,20 +175,44 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.addcmul(x * cos, swapped, sin)  # `sin` carries the minus of the first half
 
 
-def _future(start: int, end: int, device: torch.device) -> Tensor:
-    """True where a query, at a position from `start`, must not look: at every later key. [q_len, end]"""
+def _frequencies(config: Config) -> Float[Tensor, " pairs"]:
+    """The angle by which each pair of a row is turned per position: theta^(−2i / head_dim). [head_dim / 2]
+
+    With `rope_stretch`, as Llama 3.1 has it, pairs that turn slowly turn more slowly still, by `factor`, and
+    those that turn fast stay; in between one goes over into the other. Meta's llama-models, `apply_scaling`.
+    """
+    pair = torch.arange(0, config.head_dim, 2).float() / config.head_dim
+    frequency = config.rope_theta**-pair
+    if config.rope_stretch is None:
+        return frequency
+    stretch = config.rope_stretch
+    turns = stretch.original_positions * frequency / (2 * math.pi)  # within the length that it was trained on
+    kept = ((turns - stretch.low_turns) / (stretch.high_turns - stretch.low_turns)).clamp(0, 1)
+    return frequency * (kept + (1 - kept) / stretch.factor)
+
+
+def _hidden(start: int, end: int, window: int | None, device: torch.device) -> Tensor:
+    """True where a query, at a position from `start`, must not look. [q_len, end]
+
+    That is at every later key, and with a window at those that lie `window` positions back or more.
+    """
     position = torch.arange(end, device=device)
-    return position[start:, None] < position
+    query = position[start:, None]
+    later = query < position
+    return later if window is None else later | (query - position >= window)
 
 
-def _fused_attention(q: Tensor, k_all: Tensor, v_all: Tensor, start: int) -> Tensor:
+def _fused_attention(q: Tensor, k_all: Tensor, v_all: Tensor, start: int, window: int | None) -> Tensor:
     """The same attention in one kernel, scores never written down. Shapes as in the pass."""
     q_len, end = q.shape[2], k_all.shape[2]
-    if q_len == 1:  # one query sees the whole history: no mask, and its group can stand as rows of one head
+    if window is not None and end <= window:
+        window = None  # it hides nothing yet
+    if q_len == 1 and window is None:
+        # One query sees the whole history: no mask, and its group can stand as rows of one head.
         rows = q.view(q.shape[0], k_all.shape[1], -1, q.shape[3])  # [batch, n_kv_heads, group_size, head_dim]
         return F.scaled_dot_product_attention(rows, k_all, v_all).view(q.shape)
     grouped_query = q.shape[1] != k_all.shape[1]
-    if start == 0:
+    if start == 0 and window is None:
         return F.scaled_dot_product_attention(q, k_all, v_all, is_causal=True, enable_gqa=grouped_query)
-    visible = ~_future(start, end, q.device)
+    visible = ~_hidden(start, end, window, q.device)
     return F.scaled_dot_product_attention(q, k_all, v_all, attn_mask=visible, enable_gqa=grouped_query)

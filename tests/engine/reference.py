@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
 from kvengine import Config, Transformer
@@ -59,9 +59,15 @@ def tiny_model(*, dtype: torch.dtype = torch.float64, seed: int = 0, **changes: 
     return Transformer(cfg, Weights(embed=matrix(cfg.vocab_size, cfg.d_model), layers=layers, norm=norm()))
 
 
-def save_random_llama(directory: Path, **settings: object) -> None:
-    """What `save_pretrained` writes for a small random model; `settings` are those of `LlamaConfig`."""
-    config = LlamaConfig(
+def save_random_llama(
+    directory: Path, *, kind: str = "llama", shard: str = "5GB", **settings: object
+) -> None:
+    """What `save_pretrained` writes for a small random model, in files of at most `shard`.
+
+    `settings` are those of the config of that kind of model.
+    """
+    config = AutoConfig.for_model(
+        kind,
         **{
             "vocab_size": 97,
             "hidden_size": 48,
@@ -72,18 +78,20 @@ def save_random_llama(directory: Path, **settings: object) -> None:
             # Large enough that attention is far from uniform, or the comparison would see little of it.
             "initializer_range": 0.25,
             **settings,
-        }
+        },
     )
     torch.manual_seed(0)
-    model = LlamaForCausalLM(config)
+    model = AutoModelForCausalLM.from_config(config)
     for name, parameter in model.named_parameters():
-        if "norm" in name:  # all ones when new, which would hide a norm that forgets its weight
+        # All ones or zeros when new, which would hide a norm that forgets its weight, or a forgotten bias.
+        if "norm" in name or name.endswith("bias"):
             torch.nn.init.uniform_(parameter, 0.5, 1.5)
-    model.save_pretrained(directory)
+    model.save_pretrained(directory, max_shard_size=shard)
 
 
-def load_reference(name_or_dir: str | Path) -> LlamaForCausalLM:
-    return LlamaForCausalLM.from_pretrained(CHECKPOINTS / name_or_dir, dtype=torch.float32).eval()
+def load_reference(name_or_dir: str | Path) -> PreTrainedModel:
+    directory = CHECKPOINTS / name_or_dir
+    return AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
 
 
 def random_ids(vocab_size: int, length: int, *, batch: int = 1, seed: int = 0) -> Tensor:

@@ -148,7 +148,8 @@ def test_a_config_that_lacks_a_number_says_which(checkpoint: Path, key: str) -> 
     [
         ({"model_type": "gpt2"}, "model_type = 'gpt2'"),
         ({"hidden_act": "gelu"}, "hidden_act = 'gelu'"),
-        ({"tie_word_embeddings": False}, "tie_word_embeddings = False"),
+        ({"model_type": ["llama"]}, "model_type = "),
+        ({"tie_word_embeddings": "yes"}, "tie_word_embeddings = 'yes'"),
         ({"attention_bias": True}, "attention_bias = True"),
         ({"mlp_bias": True}, "mlp_bias = True"),
         ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, "rope_scaling = "),
@@ -170,6 +171,12 @@ def test_a_config_that_lacks_a_number_says_which(checkpoint: Path, key: str) -> 
         ({"is_causal": False}, "is_causal = False"),
         ({"quantization_config": {"quant_method": "fp8"}}, "quantization_config = .*fp8"),
         ({"sliding_window": 128}, "sliding_window = 128"),
+        ({"model_type": "qwen2", "use_sliding_window": True, "sliding_window": 9}, "use_sliding_window"),
+        (
+            {"model_type": "mistral", "sliding_window": 9, "layer_types": ["full_attention"] * 4},
+            "layer_types",
+        ),
+        ({"layer_types": 7}, "layer_types = 7"),
         ({"pretraining_tp": 2}, "pretraining_tp = 2"),
     ],
 )
@@ -178,7 +185,7 @@ def test_another_architecture_is_refused_rather_than_computed_wrongly(
 ) -> None:
     change_config(checkpoint, **changes)
     with pytest.raises(
-        CheckpointError, match=rf"my-model/config.json has {told}.*; choose an unquantized Llama"
+        CheckpointError, match=rf"my-model/config.json has {told}.*; choose an unquantized model"
     ):
         load_model(checkpoint)
 
@@ -282,6 +289,15 @@ def test_the_config_of_a_model_from_elsewhere_is_read(tmp_path: Path, settings: 
     assert (config.head_dim, config.rope_theta) == (64, 100_000)
 
 
+STRETCH = {
+    "rope_type": "llama3",
+    "factor": 8,
+    "low_freq_factor": 1,
+    "high_freq_factor": 4,
+    "original_max_position_embeddings": 64,
+}
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -304,6 +320,11 @@ def test_the_config_of_a_model_from_elsewhere_is_read(tmp_path: Path, settings: 
             {"hidden_size": 100, "head_dim": None},
             "hidden_size = 100 is no multiple of num_attention_heads = 8",
         ),
+        ({"model_type": "mistral", "sliding_window": 0}, "sliding_window is 0; it must be at least 1"),
+        ({"model_type": "mistral", "sliding_window": "wide"}, "sliding_window = 'wide', not an integer"),
+        ({"model_type": "mistral", "num_key_value_heads": None}, "lacks 'num_key_value_heads'"),
+        ({"model_type": "qwen3", "head_dim": None}, "lacks 'head_dim'"),
+        ({"rope_scaling": {**STRETCH, "low_freq_factor": 4}}, "low_freq_factor 4 and .*below the third"),
         ({"max_position_embeddings": 10**10}, "max_position_embeddings = 10000000000.*lower it"),
     ],
 )
@@ -318,7 +339,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-KEYS = ["rope_parameters", *json.loads((CHECKPOINTS / NAME / "config.json").read_text())]
+KEYS = [
+    "rope_parameters",
+    "sliding_window",
+    "layer_types",
+    *json.loads((CHECKPOINTS / NAME / "config.json").read_text()),
+]
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), JSON, min_size=1, max_size=3))
@@ -408,15 +434,24 @@ def test_a_config_with_fewer_layers_than_the_file_is_refused(checkpoint: Path) -
         load_model(checkpoint)
 
 
-def test_a_readout_of_its_own_is_refused_and_a_copy_of_the_embedding_is_not(checkpoint: Path) -> None:
+def test_a_readout_that_the_config_does_not_expect_is_refused(
+    checkpoint: Path,
+) -> None:
     before = load_model(checkpoint).weights.embed
     change_weights(checkpoint, lambda t: t.update({"lm_head.weight": t[EMBEDDING].clone()}))
     assert torch.equal(load_model(checkpoint).weights.embed, before)
     change_weights(checkpoint, lambda t: t["lm_head.weight"][5].add_(0.5))
-    with pytest.raises(CheckpointError, match=r"lm_head.weight differs from the embedding.*; choose a model"):
+    with pytest.raises(CheckpointError, match=r"lm_head.weight differs from the embedding.*; copy both"):
         load_model(checkpoint)
+    change_config(checkpoint, tie_word_embeddings=False)
+    assert not torch.equal(load_model(checkpoint).readout, before)
     change_weights(checkpoint, lambda t: t.update({"lm_head.weight": t["lm_head.weight"][:7].clone()}))
-    with pytest.raises(CheckpointError, match=r"lm_head.weight has shape \[7, 128\]"):
+    for tied in (True, False):
+        change_config(checkpoint, tie_word_embeddings=tied)
+        with pytest.raises(CheckpointError, match=r"lm_head.weight has shape \[7, 128\]"):
+            load_model(checkpoint)
+    change_weights(checkpoint, lambda t: t.pop("lm_head.weight"))
+    with pytest.raises(CheckpointError, match=r"lacks the tensor lm_head.weight; copy"):
         load_model(checkpoint)
 
 
@@ -441,14 +476,12 @@ def test_nothing_is_read_of_a_file_that_does_not_fit(
     assert {part.device.type for part in allocated} == {"meta"}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(
-    "other", ["model.safetensors.index.json", "model-00001-of-00002.safetensors", "pytorch_model.bin"]
-)
-def test_a_model_in_several_files_or_of_another_kind_is_told_from_an_incomplete_one(
+@pytest.mark.parametrize("other", ["model-00001-of-00002.safetensors", "pytorch_model.bin"])
+def test_a_model_in_files_of_another_kind_is_told_from_an_incomplete_one(
     checkpoint: Path, other: str
 ) -> None:
     (checkpoint / "model.safetensors").rename(checkpoint / other)
-    with pytest.raises(CheckpointError, match=rf"my-model keeps its weights in {other}, .*save it as one"):
+    with pytest.raises(CheckpointError, match=rf"my-model keeps its weights in {other}, .*save it again"):
         load_model(checkpoint)
 
 
@@ -572,3 +605,20 @@ def test_text_past_the_cache_is_refused_with_both_lengths() -> None:
 def test_every_refusal_is_an_error_of_the_engine() -> None:
     for error in (CheckpointError, ContextLengthError, PromptError):
         assert issubclass(error, KVEngineError)
+
+
+def test_an_index_that_names_what_is_not_there_is_refused(checkpoint: Path) -> None:
+    index = checkpoint / "model.safetensors.index.json"
+    (checkpoint / "model.safetensors").rename(checkpoint / "model-00001-of-00001.safetensors")
+    for files, told in (
+        ({EMBEDDING: "model-0002.safetensors"}, "has no 'model-0002.safetensors'; copy"),
+        ({EMBEDDING: "../../secret.safetensors"}, "no file of its own; copy"),
+        ({EMBEDDING: "weights.bin"}, "names 'weights.bin', no file of its own"),
+        ({EMBEDDING: 7}, "names '7', no file"),
+        ({EMBEDDING: "model-00001-of-00001.safetensors"}, "holds other tensors than"),
+        ({}, "does not name a file for each tensor"),
+        ([], "does not name a file for each tensor"),
+    ):
+        index.write_text(json.dumps({"weight_map": files}))
+        with pytest.raises(CheckpointError, match=told):
+            load_model(checkpoint)
