@@ -3,7 +3,9 @@
 
 import { createAddress, inAddress } from "./address.js";
 import { createAsking } from "./asking.js";
-import { calm, el } from "./dom.js";
+import { calm } from "./dom.js";
+import { createKeys } from "./keys.js";
+import { createRail } from "./rail.js";
 
 /**
  * @typedef {{lap: number, stage: number}} Place a stage, counted from 1, of a lap: a token, or always 0
@@ -38,7 +40,6 @@ import { calm, el } from "./dom.js";
  * @property {boolean} [small] a rail of back, play and next alone
  */
 
-const SPEEDS = { "0.5×": 0.5, "1×": 1, "2×": 2 };
 const WORDS_A_MINUTE = 220;
 const LEAST_MS = 2500;
 
@@ -53,10 +54,6 @@ export function neighbour(place, count, by, exists) {
   const over = { lap: place.lap + by, stage: by > 0 ? 1 : count };
   return exists(over) ? over : null;
 }
-
-// Whoever has the focus here means its own arrow keys.
-const BUSY =
-  "input, textarea, select, [role=slider], [role=radiogroup], [role=radio], [role=tablist], [contenteditable], [role=dialog], [role=listbox]";
 
 /**
  * @param {{root: HTMLElement, rail: HTMLElement, asking: HTMLElement, told: HTMLElement, live: HTMLElement}} parts
@@ -93,83 +90,33 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
 
   // ---- the rail --------------------------------------------------------------------------------------
 
-  const buttons = stages.map((stage, i) => {
-    const number = scene.lapParam ? el("b", {}, String(i + 1)) : null;
-    const button = el(
-      "button.stage",
-      { type: "button", "data-stage": i + 1, title: stage.title ?? stage.name },
-      number,
-      el("span", {}, stage.name),
-    );
-    button.onclick = byHand(() => go({ lap: place.lap, stage: i + 1 }));
-    return button;
+  const buttons = createRail(rail, scene, {
+    stage: (n) => byHand(() => go({ lap: place.lap, stage: n }))(),
+    ask: toggleAsking,
+    numbers: toggleNumbers,
+    back: byHand(back),
+    play: () => play(timer === null),
+    next: byHand(next),
+    speed(times) {
+      speed = times;
+      if (timer !== null) play(true);
+    },
   });
-  const groups = new Map();
-  stages.forEach((stage, i) => {
-    const group = stage.group ?? "";
-    if (!groups.has(group)) groups.set(group, el("ol", { "aria-label": group || null }));
-    groups.get(group).append(el("li", {}, buttons[i]));
-  });
-  const control = (spec, label, title, text, click) => {
-    const button = el(`button.${spec}`, { type: "button", "aria-label": label, title }, text);
-    button.onclick = click;
-    return button;
-  };
-  const askButton = control("ask", "Ask me before each stage", "Ask me before each stage", "Ask me", () => {
-    setAsking(!flags.ask);
-    if (flags.ask) ask(place);
-    else if (asked && nameOf(asked) === shown) reveal("");
-    else putAway();
-  });
-  const numbersButton = control("numbers", "All numbers", "Show all numbers (N)", "Numbers", toggleNumbers);
-  const backButton = control("back", "Back", "Back (←)", "◀", byHand(back));
-  const playButton = control("play", "Play", "Play or pause (P)", "▶", () => play(timer === null));
-  const nextButton = control("next-step", null, "Next (→)", "", byHand(next));
-  const speedSelect = el(
-    "select.speed",
-    { "aria-label": "Speed" },
-    ...Object.keys(SPEEDS).map((name) => el("option", {}, name)),
-  );
-  speedSelect.value = "1×";
-  speedSelect.onchange = () => {
-    speed = SPEEDS[speedSelect.value];
-    if (timer !== null) play(true);
-  };
-  const ending = el("p.ending", { role: "status", hidden: true });
-  const movers = el(
-    "div.moves",
-    {},
-    scene.question ? askButton : null,
-    scene.small ? null : numbersButton,
-    backButton,
-    playButton,
-    scene.small ? null : speedSelect,
-    nextButton,
-  );
-  const rows = [...groups].map(([name, list]) => (name ? [el("span.group", {}, name), list] : [list]));
-  if (scene.small) rows.length = 0;
-  rows.push([...(rows.pop() ?? []), movers]);
-  rail.replaceChildren(...rows.map((row) => el("div.rail-row", {}, ...row)), ending);
 
   function showRail() {
-    buttons.forEach((button, i) => {
-      const stage = i + 1;
-      if (stage === place.stage) button.setAttribute("aria-current", "step");
-      else button.removeAttribute("aria-current");
-      button.disabled = !exists({ lap: place.lap, stage });
-    });
     const after = beside(1);
-    backButton.disabled = !beside(-1);
-    nextButton.disabled = !after && !asked;
     const onward = after && after.lap !== place.lap ? `Next ${scene.lapName} ▸` : "Next ▸";
-    nextButton.textContent = asked ? "Show ▸" : onward;
-    ending.hidden = Boolean(after) || !scene.ending;
-    if (!ending.hidden) ending.textContent = scene.ending();
-    playButton.setAttribute("aria-pressed", String(timer !== null));
-    playButton.setAttribute("aria-label", timer === null ? "Play" : "Pause");
-    playButton.textContent = timer === null ? "▶" : "❚❚";
-    askButton.setAttribute("aria-pressed", String(flags.ask));
-    numbersButton.setAttribute("aria-pressed", String(flags.numbers));
+    buttons.show({
+      stage: place.stage,
+      exists: (n) => exists({ lap: place.lap, stage: n }),
+      isBack: Boolean(beside(-1)),
+      isNext: Boolean(after || asked),
+      nextText: asked ? "Show ▸" : onward,
+      ending: after ? "" : (scene.ending?.() ?? ""),
+      playing: timer !== null,
+      asks: flags.ask,
+      allNumbers: flags.numbers,
+    });
     root.classList.toggle("numbers", flags.numbers);
   }
 
@@ -262,14 +209,21 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     asked = null;
     arrive(to, verdict);
     if (!verdict) return;
-    if (nextButton.disabled) setTimeout(panel.focus);
-    else nextButton.focus();
+    if (buttons.next.disabled) setTimeout(panel.focus);
+    else buttons.next.focus();
   }
 
   function putAway() {
     asked = null;
     panel.clear();
     showRail();
+  }
+
+  function toggleAsking() {
+    setAsking(!flags.ask);
+    if (flags.ask) ask(place);
+    else if (asked && nameOf(asked) === shown) reveal("");
+    else putAway();
   }
 
   function setAsking(on) {
@@ -319,7 +273,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     const end = (event) => {
       undemonstrate();
       // These pause by themselves.
-      const own = event.key?.toLowerCase() === "p" || event.composedPath().includes(playButton);
+      const own = event.key?.toLowerCase() === "p" || event.composedPath().includes(buttons.play);
       if (!own) play(false);
     };
     const kinds = ["pointerdown", "keydown"];
@@ -342,25 +296,16 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
 
   // ---- keys and address ------------------------------------------------------------------------------
 
-  const KEYS = {
-    ArrowRight: byHand(next),
-    ArrowLeft: byHand(back),
-    p: () => play(timer === null),
-    n: toggleNumbers,
-  };
-  const INSIDE = { PageDown: KEYS.ArrowRight, PageUp: KEYS.ArrowLeft };
-
-  function onKey(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
-    const target = event.composedPath()[0];
-    if (target.closest?.(BUSY)) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const move = KEYS[key] ?? (root.contains(target) ? INSIDE[key] : undefined);
-    if (move) move();
-    else if (!panel.digit(key)) return;
-    event.preventDefault();
-  }
-  document.addEventListener("keydown", onKey);
+  const keys = createKeys(root, {
+    anywhere: {
+      ArrowRight: byHand(next),
+      ArrowLeft: byHand(back),
+      p: () => play(timer === null),
+      n: toggleNumbers,
+    },
+    inside: { PageDown: byHand(next), PageUp: byHand(back) },
+    other: panel.digit,
+  });
 
   // Back and forward within the page: what the address says is shown at once where it is there already.
   function onHistory() {
@@ -414,7 +359,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       undemonstrate();
       clearTimeout(timer);
       address.destroy();
-      document.removeEventListener("keydown", onKey);
+      keys.destroy();
       removeEventListener("popstate", onHistory);
       document.body.classList.remove("kv-folded", "kv-asking");
     },

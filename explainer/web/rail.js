@@ -1,0 +1,99 @@
+// The rail of a stepper: a button a stage, and the moves. It draws, and tells what was pressed.
+
+import { el } from "./dom.js";
+
+const SPEEDS = { "0.5×": 0.5, "1×": 1, "2×": 2 };
+
+/**
+ * @param {HTMLElement} rail
+ * @param {import("./stepper.js").Stepped} scene
+ * @param {{stage: (n: number) => void, ask: () => void, numbers: () => void, back: () => void, play: () => void,
+ *   next: () => void, speed: (times: number) => void}} on
+ */
+export function createRail(rail, scene, on) {
+  const stages = scene.stages.map(({ name, title }, i) => {
+    const number = scene.lapParam ? el("b", {}, String(i + 1)) : null;
+    const attributes = { type: "button", "data-stage": i + 1, title: title ?? name };
+    const button = el("button.stage", attributes, number, el("span", {}, name));
+    button.onclick = () => on.stage(i + 1);
+    return button;
+  });
+  const groups = new Map();
+  scene.stages.forEach(({ group = "" }, i) => {
+    if (!groups.has(group)) groups.set(group, el("ol", { "aria-label": group || null }));
+    groups.get(group).append(el("li", {}, stages[i]));
+  });
+  const control = (spec, label, title, text, click) => {
+    const button = el(`button.${spec}`, { type: "button", "aria-label": label, title }, text);
+    button.onclick = click;
+    return button;
+  };
+  const before = "Ask me before each stage";
+  const ask = control("ask", before, before, "Ask me", on.ask);
+  const numbers = control("numbers", "All numbers", "Show all numbers (N)", "Numbers", on.numbers);
+  const back = control("back", "Back", "Back (←)", "◀", on.back);
+  const play = control("play", "Play", "Play or pause (P)", "▶", on.play);
+  const next = control("next-step", null, "Next (→)", "", on.next);
+  const speed = el(
+    "select.speed",
+    { "aria-label": "Speed" },
+    ...Object.keys(SPEEDS).map((name) => el("option", {}, name)),
+  );
+  speed.value = "1×";
+  speed.onchange = () => on.speed(SPEEDS[speed.value]);
+  const ending = el("p.ending", { role: "status", hidden: true });
+  const moves = el(
+    "div.moves",
+    {},
+    scene.question ? ask : null,
+    scene.small ? null : numbers,
+    back,
+    play,
+    scene.small ? null : speed,
+    next,
+  );
+  const rows = [...groups].map(([name, list]) => (name ? [el("span.group", {}, name), list] : [list]));
+  if (scene.small) rows.length = 0;
+  rows.push([...(rows.pop() ?? []), moves]);
+  rail.replaceChildren(...rows.map((row) => el("div.rail-row", {}, ...row)), ending);
+
+  let current = 0;
+
+  /** Where stages stand in a line that scrolls, the one that is shown is in sight. */
+  function inSight(n) {
+    if (n === current || !rail.closest(".phone")) return;
+    current = n;
+    requestAnimationFrame(() => {
+      const line = stages[n - 1].closest("ol");
+      const item = stages[n - 1].parentElement;
+      line.scrollLeft = item.offsetLeft - line.offsetLeft - (line.clientWidth - item.offsetWidth) / 2;
+    });
+  }
+
+  return {
+    play,
+    next,
+    /**
+     * @param {{stage: number, exists: (n: number) => boolean, isBack: boolean, isNext: boolean, nextText: string,
+     *   ending: string, playing: boolean, asks: boolean, allNumbers: boolean}} now
+     */
+    show(now) {
+      stages.forEach((button, i) => {
+        if (i + 1 === now.stage) button.setAttribute("aria-current", "step");
+        else button.removeAttribute("aria-current");
+        button.disabled = !now.exists(i + 1);
+      });
+      if (!scene.small) inSight(now.stage);
+      back.disabled = !now.isBack;
+      next.disabled = !now.isNext;
+      next.textContent = now.nextText;
+      ending.hidden = !now.ending;
+      ending.textContent = now.ending;
+      play.setAttribute("aria-pressed", String(now.playing));
+      play.setAttribute("aria-label", now.playing ? "Pause" : "Play");
+      play.textContent = now.playing ? "❚❚" : "▶";
+      ask.setAttribute("aria-pressed", String(now.asks));
+      numbers.setAttribute("aria-pressed", String(now.allNumbers));
+    },
+  };
+}
