@@ -49,14 +49,10 @@ class Stored:
         raw, told = read_json(index), f"{self._directory.name}/{_INDEX}"
         files = raw.get("weight_map") if isinstance(raw, dict) else None
         if not isinstance(files, dict) or not files:
-            raise CheckpointError(
-                f"{told} has no weight_map that names a file for each tensor; copy it again."
-            )
+            raise CheckpointError(f"{told} does not name a file for each tensor; copy it again.")
         for name in set(map(str, files.values())):
             if Path(name).name != name or not name.endswith(".safetensors"):
-                raise CheckpointError(
-                    f"{told} names the file {short(name)}, which it may not; copy it again."
-                )
+                raise CheckpointError(f"{told} names {short(name)}, no file of its own; copy it again.")
             if not (self._directory / name).is_file():
                 raise CheckpointError(
                     f"{self._directory.name} has no {short(name)}; copy the model's complete directory."
