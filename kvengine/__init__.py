@@ -3,7 +3,7 @@
 Reading order: `model.py` (the forward pass), `cache.py` (what it keeps), `generate.py` (the loop around it),
 `trace.py` (how a pass is recorded), `graph.py` (its operations as data), `cost.py` (what it multiplies and
 reads), `walk.py` (each step proved), `experiments.py` and `compare.py` (two passes compared, and the premise
-broken), `timing.py` (both measured).
+broken), `timing.py` (both measured), `memory.py` (what any model's cache takes).
 """
 
 from kvengine.cache import KVCache
@@ -11,9 +11,10 @@ from kvengine.config import Config
 from kvengine.errors import CheckpointError, ContextLengthError, KVEngineError, PromptError
 from kvengine.generate import Step, generate, greedy, sampler
 from kvengine.model import Tap, Transformer
+from kvengine.proof import Proof
 from kvengine.tokenizer import END_OF_TEXT, Tokenizer
 from kvengine.trace import Trace, trace
-from kvengine.walk import Proof, Recording, Walk, WalkStep
+from kvengine.walk import Recording, Walk, WalkStep
 from kvengine.weights import ModelCard, available_models, load_model, load_tokenizer
 
 __all__ = [

@@ -4,6 +4,8 @@ KVEngineError
 ├── CheckpointError      a model directory that cannot be read, or holds another architecture
 ├── ContextLengthError   more tokens than the model, or the cache, has room for
 ├── PromptError          a prompt or a setting that no model can run
+├── SizeError            numbers of which no cache can be made (memory.py)
+├── TraceError           requests that cannot be served (paging.py)
 ├── RecordingError       a recorded run that cannot be read (recording.py)
 └── in explainer/timing: QueueFull (lab.py), MeasurementLost and MeasurementFailed (process.py)
 
