@@ -1,6 +1,7 @@
 // The rail of a stepper: a button a stage, and the moves. It draws, and tells what was pressed.
 
 import { el } from "./dom.js";
+import { nextIdea } from "./way.js";
 
 const SPEEDS = { "0.5×": 0.5, "1×": 1, "2×": 2 };
 
@@ -70,12 +71,20 @@ export function createRail(rail, scene, on) {
     });
   }
 
+  /** Why there is no next one, and at the last stage the next idea. */
+  function end({ ending: why, last }) {
+    const idea = last ? nextIdea() : [];
+    const line = el("p", {}, why, why && idea.length ? " " : "", ...idea);
+    ending.hidden = !line.textContent;
+    if (ending.innerHTML !== line.innerHTML) ending.replaceChildren(...line.childNodes);
+  }
+
   return {
     play,
     next,
     /**
      * @param {{stage: number, exists: (n: number) => boolean, isBack: boolean, isNext: boolean, nextText: string,
-     *   ending: string, playing: boolean, asks: boolean, allNumbers: boolean}} now
+     *   ending: string, last: boolean, playing: boolean, asks: boolean, allNumbers: boolean}} now
      */
     show(now) {
       stages.forEach((button, i) => {
@@ -87,8 +96,7 @@ export function createRail(rail, scene, on) {
       back.disabled = !now.isBack;
       next.disabled = !now.isNext;
       next.textContent = now.nextText;
-      ending.hidden = !now.ending;
-      ending.textContent = now.ending;
+      end(now);
       play.setAttribute("aria-pressed", String(now.playing));
       play.setAttribute("aria-label", now.playing ? "Pause" : "Play");
       play.textContent = now.playing ? "❚❚" : "▶";

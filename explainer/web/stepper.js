@@ -6,6 +6,7 @@ import { createAsking } from "./asking.js";
 import { calm } from "./dom.js";
 import { createKeys } from "./keys.js";
 import { createRail } from "./rail.js";
+import { onWay } from "./way.js";
 
 /**
  * @typedef {{lap: number, stage: number}} Place a stage, counted from 1, of a lap: a token, or always 0
@@ -113,6 +114,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       isNext: Boolean(after || asked),
       nextText: asked ? "Show ▸" : onward,
       ending: after ? "" : (scene.ending?.() ?? ""),
+      last: !scene.small && (!after || place.stage === count),
       playing: timer !== null,
       asks: flags.ask,
       allNumbers: flags.numbers,
@@ -317,6 +319,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     show(to, { stepped: false });
   }
   addEventListener("popstate", onHistory);
+  const forgetWay = onWay(showRail); // it can come later than the scene
 
   function write() {
     address.write({
@@ -361,6 +364,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       address.destroy();
       keys.destroy();
       removeEventListener("popstate", onHistory);
+      forgetWay();
       document.body.classList.remove("kv-folded", "kv-asking");
     },
   };

@@ -1,5 +1,6 @@
 // Where a stepper goes: by its rail, its buttons and its keys.
 
+import { leads } from "../../../explainer/web/way.js";
 import { equal, inAddress, press, test } from "./harness.js";
 import { LAPS, LAST, STAGES, laps, stepping, timed } from "./stepping.js";
 
@@ -90,6 +91,23 @@ test("at the end the scene says why there is no next one", () => {
   press("ArrowRight");
   equal([$(".ending").hidden, $(".ending").textContent], [false, "Here the text ends."]);
   press("ArrowLeft");
+  equal($(".ending").hidden, true);
+});
+
+test("the last stage of a lap ends with the next idea, once the bar has told of it", () => {
+  const { $, stepper } = stepping(LAPS, { at: { lap: 2, stage: 3 } });
+  equal($(".ending").hidden, true);
+  let opened = 0;
+  const next = { page: "timing", title: "Timing", lead: "How much time is it?" };
+  leads({ next, home: "start", link: { head: "2" }, go: () => {}, onward: () => (opened += 1) });
+  equal($(".ending").textContent, "How much time is it? Timing →");
+  equal($(".onward").getAttribute("href"), "timing?head=2");
+  $(".onward").click();
+  equal(opened, 1);
+  press("ArrowLeft");
+  equal($(".ending").hidden, true);
+  stepper.destroy();
+  leads(null);
   equal($(".ending").hidden, true);
 });
 
