@@ -7,7 +7,7 @@ KVEngineError
 ├── SizeError            numbers of which no cache can be made (memory.py)
 ├── TraceError           requests that cannot be served (paging.py)
 ├── RecordingError       a recorded run that cannot be read (recording.py)
-└── in explainer/timing: QueueFull (lab.py), MeasurementLost and MeasurementFailed (process.py)
+└── in explainer/kit: QueueFull (lab.py), MeasurementLost and MeasurementFailed (process.py)
 
 Each message is a sentence for the person who gave the input: the fact, then the remedy.
 """

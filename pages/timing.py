@@ -3,11 +3,11 @@
 import streamlit as st
 
 from explainer.kit.cache import tokenizer
+from explainer.kit.charts import prose
+from explainer.kit.lab import LAB
+from explainer.kit.measure import Setting
 from explainer.kit.session import card, prompt_ids
 from explainer.timing import show, words
-from explainer.timing.lab import LAB
-from explainer.timing.measure import Setting
-from explainer.timing.show import prose
 from explainer.timing.words import tell
 from kvengine.hardware import cores, devices, dtypes
 

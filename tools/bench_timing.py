@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
-from explainer.timing.measure import Race, Setting, Sweep
-from explainer.timing.process import Measuring
+from explainer.kit.measure import Setting
+from explainer.kit.process import Measuring
+from explainer.timing.measure import Race, Sweep
 from kvengine import KVCache, Transformer, generate, load_model, trace
 from kvengine.hardware import hardware, threads
 from kvengine.race import BLOCK, REHEARSALS, TimedStep, race

@@ -40,17 +40,6 @@ QUANTITIES = MULTIPLICATIONS, PROJECTIONS, BYTES = "Multiplications", "Projectio
 COUNTS = {MULTIPLICATIONS: "multiplications", PROJECTIONS: "projected rows", BYTES: "bytes read"}
 
 
-def plot_config(filename: str) -> dict[str, object]:
-    """For st.plotly_chart: one button, which saves the figure as a PNG."""
-    return {
-        "displaylogo": False,
-        "displayModeBar": True,
-        "modeBarButtons": [["toImage"]],
-        "scrollZoom": False,
-        "toImageButtonOptions": {"format": "png", "filename": filename, "scale": 2},
-    }
-
-
 def measured(
     rows: Sequence[Row], view: str, palette: Palette, *, log: bool, recording: Recording | None = None
 ) -> go.Figure:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explainer.kit.runs import Measured
 from explainer.kit.words import plain
-from explainer.timing.runs import Measured
 from explainer.timing.words import tell
 from kvengine.errors import KVEngineError
 from kvengine.recording import from_json, table, to_csv, to_json

@@ -1,16 +1,16 @@
 """The parts of the timing page: each starts a run, watches it, and draws what it found."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
 from explainer.kit import scene
-from explainer.kit.palette import DARK, LIGHT, Palette
+from explainer.kit.charts import chart, palette, prose
+from explainer.kit.measure import Setting
+from explainer.kit.runs import Measured, begin, measured, polling, results, watched
 from explainer.timing import figures, reasons, words
 from explainer.timing.files import show_files
-from explainer.timing.measure import Agree, Race, Setting, Sweep
-from explainer.timing.runs import Measured, begin, measured, polling, results, watched
+from explainer.timing.measure import Agree, Race, Sweep
 from explainer.timing.scene import race_scene
 from explainer.timing.words import label, tell
 from kvengine import Tokenizer
@@ -19,7 +19,6 @@ from kvengine.recording import Recording
 from kvengine.speed import fit, points_of, total_seconds
 from kvengine.timing import CACHED, MAX_LENGTH, NAIVE, Row, lengths_up_to
 
-PROSE = 760  # pixels, a line that is easy to read
 SLIDER = 260
 
 
@@ -38,20 +37,6 @@ class Lab:
     def room(self) -> int:
         """Positions behind the prompt."""
         return self.setting.config.max_seq_len - len(self.setting.prompt_ids)
-
-
-def palette() -> Palette:
-    return DARK if st.context.theme.type == "dark" else LIGHT
-
-
-def prose(text: str) -> None:
-    st.markdown(text, width=PROSE)
-
-
-def chart(figure: Any, filename: str, alt: str) -> None:
-    st.plotly_chart(
-        figure, theme=None, config=figures.plot_config(filename), alt=alt, key=f"chart_{filename}"
-    )
 
 
 # ---- the race --------------------------------------------------------------------------------------------

@@ -81,20 +81,6 @@ def recorded_line(provenance: Provenance) -> str:
     return tell("sweep.recorded", provenance=origin)
 
 
-def queue_line(ahead: int) -> str:
-    waiting = label("page.queue_one") if ahead == 1 else label("page.queue_many", count=ahead)
-    return tell("page.queue", waiting=waiting)
-
-
-def ended_line(state: str, error: str, limit: float) -> str:
-    """How a run ended that did not come to its end."""
-    if state == "failed":
-        return tell("ended.failed", error=error)
-    if state == "out of time":
-        return tell("ended.out_of_time", limit=count(round(limit), "second"))
-    return tell("ended.stopped")
-
-
 # ---- the race --------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from explainer.timing.measure import Stopped
+from explainer.kit.measure import Stopped
 from kvengine import PromptError
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from explainer.timing import lab
-from explainer.timing.lab import Lab, QueueFull, Run
-from explainer.timing.measure import Job
-from explainer.timing.process import MeasurementFailed, MeasurementLost
+from explainer.kit import lab
+from explainer.kit.lab import Lab, QueueFull, Run
+from explainer.kit.measure import Job
+from explainer.kit.process import MeasurementFailed, MeasurementLost
 from kvengine import PromptError
 from tests.timing.jobs import Made
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explainer.timing.lab import LAB, Run
+from explainer.kit.lab import LAB, Run
 from kvengine.recording import FORMAT
 from tests.timing.jobs import Count, Crash
 from tests.timing.test_words import read
@@ -66,7 +66,7 @@ def tokens_key(app: AppTest) -> str:
 def start_race(app: AppTest, tokens: int = 16) -> Run[object]:
     app.select_slider(key=tokens_key(app)).set_value(tokens)
     app.button(key="start_race").click().run()
-    run: Run[object] = app.session_state["timing_race"].run
+    run: Run[object] = app.session_state["run_race"].run
     return run
 
 
@@ -107,7 +107,7 @@ def test_stop_keeps_what_was_measured(app: AppTest) -> None:
 def test_a_page_that_is_closed_gives_up_its_measurement(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("explainer.timing.lab.PATIENCE", 0.5)
+    monkeypatch.setattr("explainer.kit.lab.PATIENCE", 0.5)
     run = start_race(app, int(app.select_slider(key=tokens_key(app)).options[-1]))
     settle(lambda: not run.active)
     assert run.state == "stopped"
@@ -116,12 +116,10 @@ def test_a_page_that_is_closed_gives_up_its_measurement(
 def test_a_crash_of_the_measuring_process_is_a_sentence_and_the_next_run_works(app: AppTest) -> None:
     start_race(app)
     finish(app, "race")
-    found = app.session_state["timing_race"]
+    found = app.session_state["run_race"]
     crashed = LAB.submit(Crash())
     settle(lambda: bool(crashed.look() or not crashed.active))
-    app.session_state["timing_race"] = type(found)(
-        crashed, found.setting, found.size, found.prompt, found.when
-    )
+    app.session_state["run_race"] = type(found)(crashed, found.setting, found.size, found.prompt, found.when)
     crashed._results.clear()  # its results are no steps of a race
     app.run()
     assert not app.exception

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import torch
 
-from explainer.timing import process
-from explainer.timing.lab import Lab, Run
-from explainer.timing.measure import Agree, Race, Setting, Sweep
-from explainer.timing.process import MeasurementFailed, MeasurementLost, Measuring
+from explainer.kit import process
+from explainer.kit.lab import Lab, Run
+from explainer.kit.measure import Setting
+from explainer.kit.process import MeasurementFailed, MeasurementLost, Measuring
+from explainer.timing.measure import Agree, Race, Sweep
 from kvengine import PromptError, available_models, generate, load_model
 from kvengine.race import TimedStep
 from kvengine.timing import CACHED, Agreement, Row
@@ -191,7 +192,7 @@ def test_closing_ends_the_process(mortal: Measuring) -> None:
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "measuring"])
 def test_the_process_ends_with_the_server_even_if_that_is_killed(busy: bool) -> None:
     program = (
-        "import sys, time; from explainer.timing.process import Measuring;"
+        "import sys, time; from explainer.kit.process import Measuring;"
         "from tests.timing.jobs import Count, Deaf;"
         "m = Measuring();"
         f"r = m.results({'Deaf()' if busy else 'Count(to=1)'}, lambda: False);"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from explainer.kit import waiting
 from explainer.kit.units import milliseconds
 from explainer.kit.words import names
 from explainer.timing import reasons, words
@@ -46,9 +47,9 @@ def everything_said() -> Iterator[object]:
     yield words.machine_line(hardware, "m", "float32")
     yield words.setting_line("m", "float32", 2)
     yield words.recorded_line(RECORDING.provenance)
-    yield words.queue_line(1), words.queue_line(2)
+    yield waiting.queue_line(1), waiting.queue_line(2)
     for state in ("stopped", "out of time", "failed"):
-        yield words.ended_line(state, "It broke.", 120)
+        yield waiting.ended_line(state, "It broke.", 120)
     yield words.progress_line(1, LENGTHS), words.progress_line(4, LENGTHS)
     yield words.past_context_line(512, 2048), words.measured_alt(ROWS, "One step")
     yield words.losing_line(ROWS), words.losing_line(ROWS[2:])
@@ -68,8 +69,8 @@ def everything_said() -> Iterator[object]:
 
 #: Said as they stand, by the page and its parts.
 PLAIN = {
-    *(f"page.{name}" for name in ("title", "lead", "measure_with", "device", "precision", "threads", "stop")),
-    *("page.warming", "race.title", "race.tokens", "race.start", "prefill.text", "prefill.alt"),
+    *(f"page.{name}" for name in ("title", "lead", "measure_with", "device", "precision", "threads")),
+    *("race.title", "race.tokens", "race.start", "prefill.text", "prefill.alt"),
     *(f"sweep.{name}" for name in ("title", "text", "longest", "cat", "cat_help", "start", "show", "axes")),
     *(f"sweep.{name}" for name in ("counted_as", "measured", "counted", "step", "total", "ratio")),
     *(f"files.{name}" for name in ("title", "text", "csv", "json", "keep", "forget", "upload")),
@@ -274,7 +275,7 @@ def test_what_a_file_says_stays_text(name: str) -> None:
 
 
 def test_an_error_stays_text() -> None:
-    assert r"\[x\]\(y\)" in words.ended_line("failed", "It met [x](y).", 1)
+    assert r"\[x\]\(y\)" in waiting.ended_line("failed", "It met [x](y).", 1)
 
 
 def test_recorded_numbers_are_never_called_live() -> None:
@@ -289,12 +290,12 @@ def test_recorded_numbers_are_never_called_live() -> None:
 def test_small_sentences() -> None:
     assert words.past_context_line(512, 512) == ""
     assert "trained on 512 positions" in read(words.past_context_line(512, 2048))
-    assert words.queue_line(1).startswith("One measurement is ahead of yours")
-    assert words.queue_line(3).startswith("3 measurements are ahead of yours")
+    assert waiting.queue_line(1).startswith("One measurement is ahead of yours")
+    assert waiting.queue_line(3).startswith("3 measurements are ahead of yours")
     assert read(words.progress_line(1, LENGTHS)) == "1 of 4 lengths measured, now 4 tokens"
     assert read(words.progress_line(0, (1,))) == "0 of 1 length measured, now 1 token"
     cut = read(words.cut_line(900, 448, 512))
     assert "first 448 are used" in cut
     assert "64 positions are left" in cut
-    assert "after 120 seconds" in words.ended_line("out of time", "", 120.0)
+    assert "after 120 seconds" in waiting.ended_line("out of time", "", 120.0)
     assert words.hardware_line(Hardware("P", "cpu", 1, 1, "2")) == "P, 1 core (cpu, 1 thread), torch 2"

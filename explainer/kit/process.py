@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
-from explainer.timing.measure import Job
+from explainer.kit.measure import Job
 from kvengine.errors import KVEngineError
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Measuring:
     """A process that runs one job at a time."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "explainer.timing.worker"]
+        command = [sys.executable, "-m", "explainer.kit.worker"]
         try:
             self._process = subprocess.Popen(
                 command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE

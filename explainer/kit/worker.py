@@ -1,4 +1,4 @@
-"""The process that measures: nothing else runs in it. `python -m explainer.timing.worker` is what it is.
+"""The process that measures: nothing else runs in it. `python -m explainer.kit.worker` is what it is.
 
 It reads pickled messages from its standard input and writes pickled answers to its standard output: see
 `process.py` for the other end. When the input ends, the one who asked has gone, and so does this process.

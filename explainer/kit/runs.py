@@ -5,13 +5,14 @@ from typing import Any
 
 import streamlit as st
 
+from explainer.kit.lab import LAB, TIME_LIMIT, Run
+from explainer.kit.measure import Job, Setting, now
 from explainer.kit.session import errors_shown
-from explainer.timing.lab import LAB, TIME_LIMIT, Run
-from explainer.timing.measure import Job, Setting, now
-from explainer.timing.words import ended_line, queue_line, tell
+from explainer.kit.waiting import WAITING, ended_line, queue_line
 
 #: Seconds between two looks at a run: each is work on the machine whose clock is running.
-POLL = {"race": 0.25, "sweep": 1.0, "agreement": 1.0}
+POLL = {"race": 0.25}
+POLL_OTHERS = 1.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Measured:
 
 def measured(name: str) -> Measured | None:
     """The learner's last run of that kind."""
-    found: Measured | None = st.session_state.get(f"timing_{name}")
+    found: Measured | None = st.session_state.get(f"run_{name}")
     return found
 
 
@@ -40,7 +41,7 @@ def results(name: str) -> list[Any]:
 def polling(name: str) -> float | None:
     """How often to look at the run of that kind, if one is on."""
     found = measured(name)
-    return POLL[name] if found and found.run.active else None
+    return POLL.get(name, POLL_OTHERS) if found and found.run.active else None
 
 
 def begin(name: str, job: Job[Any], setting: Setting, prompt: str, size: int = 0) -> None:
@@ -49,7 +50,7 @@ def begin(name: str, job: Job[Any], setting: Setting, prompt: str, size: int = 0
         before.run.stop()
     with errors_shown():
         run = LAB.submit(job)
-    st.session_state[f"timing_{name}"] = Measured(run, setting, size, prompt, now())
+    st.session_state[f"run_{name}"] = Measured(run, setting, size, prompt, now())
     st.rerun()
 
 
@@ -65,11 +66,11 @@ def watched(name: str, was_polling: bool) -> Measured | None:
     found.run.look()
     active = found.run.active
     if active:
-        st.button(tell("page.stop"), key=f"stop_{name}", icon=":material/stop:", on_click=found.run.stop)
+        st.button(WAITING["stop"], key=f"stop_{name}", icon=":material/stop:", on_click=found.run.stop)
         if ahead := LAB.place(found.run):
             st.info(queue_line(ahead), icon=":material/hourglass_top:")
         elif not found.run.results:
-            st.caption(tell("page.warming"))
+            st.caption(WAITING["warming"])
     elif found.run.state != "done":
         line = ended_line(found.run.state, found.run.error, TIME_LIMIT)
         st.warning(line, icon=":material/info:")

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
-from explainer.timing.measure import Job
-from explainer.timing.process import MeasurementFailed, Measuring
+from explainer.kit.measure import Job
+from explainer.kit.process import MeasurementFailed, Measuring
 from kvengine.errors import KVEngineError
 
 T = TypeVar("T")
