@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from explainer.kit import session
 from explainer.kit.encode import pack
 
 _ROOT = '<div class="scene-root" role="region" aria-busy="true"></div>'
@@ -23,7 +24,16 @@ def mount(name: str, scene: Mapping[str, Any], **on_change: Callable[[], None]) 
     State that the scene sends to Python comes back as `st.session_state[name][...]`; each `on_<state>_change`
     names one and is called when it changes.
     """
-    _component()(data=pack({"scene": name, **scene}), key=name, **on_change)
+    heard = {state: _heard(callback) for state, callback in on_change.items()}
+    _component()(data=pack({"scene": name, **scene}), key=name, **heard)
+
+
+def _heard(callback: Callable[[], None]) -> Callable[[], None]:
+    def called() -> None:
+        session.acted()
+        callback()
+
+    return called
 
 
 def sent(name: str, state: str) -> Any:

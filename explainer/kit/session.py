@@ -27,6 +27,7 @@ class _Session:
     address: dict[str, str] = field(default_factory=dict)  # as last read or written, without the browser's
     notes: list[str] = field(default_factory=list)
     revision: int = 0  # how often a place was taken from the address
+    acted: bool = False  # since the address was last read: the learner used a widget or a scene
 
 
 def _session() -> _Session:
@@ -62,9 +63,15 @@ def revision() -> int:
     return _session().revision
 
 
+def acted() -> None:
+    """A callback runs: what asked for this run was a widget or a scene, not Back, Forward or a link."""
+    _session().acted = True
+
+
 def choose(**changes: Any) -> None:
     """Change the choice from a callback; what no longer fits the model is put right, and told."""
     session = _session()
+    session.acted = True
     shared = {f.name for f in fields(Common)}
     session.common = replace(session.common, **{k: v for k, v in changes.items() if k in shared})
     theirs = {name: value for name, value in changes.items() if name not in shared}
@@ -97,6 +104,9 @@ def restore(page: str, kind: type | None) -> None:
     `kind` declares the page's own parameters. An address without any is that of a link between pages: the
     choice goes along. What the browser writes by itself, step by step, is read but not written here; what
     nobody declares stays as it is.
+
+    A run that a widget or a scene has asked for can bring an address from before the last one was written:
+    the browser sent it before it knew. Such an address is not where the learner went, and is written anew.
     """
     session = _session()
     given = st.query_params.to_dict()
@@ -106,7 +116,8 @@ def restore(page: str, kind: type | None) -> None:
     moved = session.page != page
     first = not session.page
     session.page, session.kind = page, kind
-    if first or (moved and given) or (not moved and params != session.address):
+    gone, session.acted = not session.acted, False
+    if first or (moved and given) or (not moved and gone and params != session.address):
         session.common, session.notes = read(Common, given)
         if kind:
             session.own[kind], notes = read(kind, given)
