@@ -43,7 +43,7 @@ def settle(condition: Callable[[], bool]) -> None:
 
 def finish(app: AppTest, name: str) -> AppTest:
     """Look at the page, as its timer does, until the run is over."""
-    run = app.session_state[f"timing_{name}"].run
+    run = app.session_state[f"run_{name}"].run
     deadline = time.monotonic() + 60
     while run.active:
         assert time.monotonic() < deadline
