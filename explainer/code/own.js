@@ -1,0 +1,1 @@
+export const createOwn = () => ({ update() {}, fit() {}, destroy() {} });

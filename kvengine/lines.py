@@ -1,0 +1,291 @@
+"""One step of generation as Python ran it: line by line, with every value that a line made, and what it cost.
+
+Nothing of it can drift from the engine: the text is the source of the functions that run, the lines are those
+that the interpreter reported while they ran (`sys.settrace`), the values are the locals that a line changed,
+and the multiplications are those that torch's own counter saw in between.
+"""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import import_module
+from inspect import getsource
+from types import FrameType, MappingProxyType
+from typing import Any
+
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from kvengine.cache import KVCache
+from kvengine.generate import Sampler, Step, generate, greedy
+from kvengine.model import Transformer
+
+#: The functions that a step runs through, module by module, and whether one steps through their lines.
+FUNCTIONS: Mapping[str, Mapping[str, bool]] = {
+    "kvengine.generate": {"generate": True},
+    "kvengine.model": {"__call__": True} | dict.fromkeys(("_rms_norm", "_rotate", "_hidden"), False),
+    "kvengine.cache": {"__init__": False, "update": True, "advance": True},
+}
+
+Value = Tensor | int | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function's own lines in its file: `first` to `last`, and those of its docstring."""
+
+    module: str
+    name: str
+    first: int
+    last: int
+    doc: range
+    node: ast.FunctionDef
+
+    @cached_property
+    def statements(self) -> Mapping[int, ast.stmt]:
+        """Line -> the innermost statement that it belongs to; of a compound one only its head."""
+        found: dict[int, ast.stmt] = {}
+        for node in ast.walk(self.node):  # outer ones come first
+            if isinstance(node, ast.stmt) and node is not self.node:
+                body = getattr(node, "body", None)
+                last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+                found.update(dict.fromkeys(range(node.lineno, max(node.lineno, last) + 1), node))
+        return MappingProxyType(found)
+
+
+@cache
+def source_lines(module: str) -> tuple[str, ...]:
+    """The source of a module of the engine that is running."""
+    return tuple(getsource(import_module(module)).splitlines())
+
+
+@cache
+def functions(module: str) -> tuple[Function, ...]:
+    """The functions of `FUNCTIONS` in a module, in the order of its text, found by their names."""
+    tree = ast.parse("\n".join(source_lines(module)))
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS[module]:
+            head = node.body[0]
+            told = isinstance(head, ast.Expr) and isinstance(head.value, ast.Constant)
+            doc = range(head.lineno, (head.end_lineno or 0) + 1) if told else range(0)
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            found.append(Function(module, node.name, first, node.end_lineno or node.lineno, doc, node))
+    return tuple(sorted(found, key=lambda function: function.first))
+
+
+@dataclass
+class Ran:
+    """A statement that changed something: the values it made, by their names in the code, and its cost.
+
+    `flops` are those of this one run of it and of what it called, as torch counted them, two to a
+    multiplication; `times` is how often it ran in the step, mostly once in each layer or once in all.
+    """
+
+    function: Function
+    node: ast.stmt
+    values: dict[str, Value]
+    flops: int
+    times: int = 1
+
+    @property
+    def key(self) -> str:
+        """A name for the statement that outlives a change of its line number."""
+        name = tap_name(self.function, self.node) or next(iter(self.values))
+        call = self.node.value if isinstance(self.node, ast.Expr) else None
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            name += f".{call.func.attr}"
+        return f"{self.function.name}.{name}"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """One step: what ran, in order, with one of the layers for all; and which lines ran at all."""
+
+    ran: list[Ran]
+    executed: set[tuple[str, int]]  # module and line
+    step: Step
+
+
+def tap_name(function: Function, node: ast.stmt) -> str | None:
+    """The name under which a trace has what this statement makes, from its own text or the next one's."""
+    block = next(
+        (
+            body
+            for parent in ast.walk(function.node)
+            for body in (getattr(parent, "body", None), getattr(parent, "orelse", None))
+            if isinstance(body, list) and node in body
+        ),
+        [node],
+    )
+    here = block.index(node)
+    made = {ast.unparse(target) for target in getattr(node, "targets", ())}
+    for statement in block[here : here + 2]:
+        if {ast.unparse(target) for target in getattr(statement, "targets", ())} != made:
+            break
+        for call in ast.walk(statement):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("at", "tap") and call.args:
+                (name, *_) = call.args
+                if isinstance(name, ast.Constant):
+                    return str(name.value)
+    return None
+
+
+def decode_step(
+    model: Transformer, token_ids: Sequence[int], *, layer: int, use_cache: bool, sampler: Sampler = greedy
+) -> Lines:
+    """Run the step that reads the last of `token_ids` and chooses the next token, and report its lines.
+
+    With the cache the tokens before it are in it already, from a prefill; without it the pass takes them all.
+    The generation is `generate` itself. Errors are those of `Transformer.__call__`.
+    """
+    last = len(token_ids) - 1
+
+    def choose(logits: Tensor, position: int) -> int:
+        # The prefill's answer is known: it is the last of the tokens.
+        return token_ids[position] if position <= last else sampler(logits, position)
+
+    listening: Any = _Listening(model)
+    given = token_ids[:last] if use_cache and last else token_ids
+    steps = generate(listening, given, max_new_tokens=2, use_cache=use_cache, sampler=choose)
+    recorder = _Recorder(layer)
+    with FlopCounterMode(display=False) as recorder.counter, recorder.listening():
+        step = next(steps)
+        if step.position <= last:  # that was the prefill
+            recorder.begin()
+            step = next(steps)
+    return Lines(list(recorder.ran.values()), recorder.executed, step)
+
+
+class _Listening:
+    """The model with a tap that changes nothing, so that attention is written out line by line."""
+
+    def __init__(self, model: Transformer) -> None:
+        self.config, self.device, self.dtype = model.config, model.device, model.dtype
+        self._model = model
+
+    def __call__(self, token_ids: Tensor, cache: KVCache | None, *, last_only: bool) -> Tensor:
+        return self._model(token_ids, cache, lambda _, tensor: tensor, last_only=last_only)
+
+
+class _Recorder:
+    """What `sys.settrace` calls: once before each line of the functions that are listened to."""
+
+    def __init__(self, layer: int) -> None:
+        self.layer = layer
+        self.counter = FlopCounterMode(display=False)
+        self.executed: set[tuple[str, int]] = set()
+        self.ran: dict[tuple[str, int], Ran] = {}
+        self._times: dict[tuple[str, int], int] = {}
+        self._open: dict[FrameType, _Open] = {}
+        self._files = {import_module(module).__file__: module for module in FUNCTIONS}
+        self._by_code: dict[tuple[str, str], Function] = {
+            (module, function.name): function for module in FUNCTIONS for function in functions(module)
+        }
+
+    def begin(self) -> None:
+        """Forget what ran so far; the lines that were executed stay known."""
+        self.ran.clear()
+        self._times.clear()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        before = sys.gettrace()
+        sys.settrace(self._on_call)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+            self._open.clear()
+
+    def _on_call(self, frame: FrameType, event: str, arg: object) -> Callable[..., Any] | None:
+        module = self._files.get(frame.f_code.co_filename)
+        function = self._by_code.get((module, frame.f_code.co_name)) if module else None
+        if function is None:
+            return None
+
+        def on_line(frame: FrameType, event: str, arg: object) -> Any:
+            statement = function.statements.get(frame.f_lineno) if event == "line" else None
+            now = self._open.get(frame)
+            if now and (event == "return" or statement is not now.node):
+                self._finish(function, now, frame)
+            if event == "return":
+                self._open.pop(frame, None)
+            elif statement is not None and (now is None or statement is not now.node):
+                self.executed.update((function.module, line) for line in _lines_of(statement, function))
+                flops = self.counter.get_total_flops()
+                self._open[frame] = _Open(statement, dict(frame.f_locals), flops, _state(statement, frame))
+            return on_line
+
+        return on_line
+
+    def _finish(self, function: Function, now: "_Open", frame: FrameType) -> None:
+        node = now.node
+        if not FUNCTIONS[function.module][function.name] or hasattr(node, "body"):
+            return
+        values = {
+            name: value
+            for name, local in frame.f_locals.items()
+            if now.before.get(name) is not local and (value := _value(local)) is not None
+        } | {
+            name: value
+            for name, value in _state(node, frame).items()
+            if isinstance(value, Tensor) or value != now.state.get(name)
+        }
+        if not values:
+            return
+        place = (function.module, node.lineno)
+        self._times[place] = self._times.get(place, 0) + 1
+        if self._times[place] <= self.layer + 1:
+            self.ran.pop(place, None)  # in the order of the last that counts
+            flops = self.counter.get_total_flops() - now.flops
+            self.ran[place] = Ran(function, node, values, flops)
+        self.ran[place].times = self._times[place]
+
+
+@dataclass
+class _Open:
+    """A statement that has begun, and what there was before it."""
+
+    node: ast.stmt
+    before: dict[str, Any]
+    flops: int
+    state: dict[str, Value]
+
+
+def _lines_of(node: ast.stmt, function: Function) -> list[int]:
+    return [line for line, statement in function.statements.items() if statement is node]
+
+
+def _value(local: object) -> Value | None:
+    if isinstance(local, Tensor):
+        return local.clone()  # what the cache's memory holds now
+    if isinstance(local, bool):
+        return None
+    if isinstance(local, list) and all(isinstance(item, int) for item in local):
+        return tuple(local)
+    return local if isinstance(local, int) else None
+
+
+def _state(node: ast.stmt, frame: FrameType) -> dict[str, Value]:
+    """What a statement changes in place: the attribute it adds to, or whatever its expression begins with."""
+    if isinstance(node, ast.AugAssign):
+        at: ast.expr = node.target
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        at = node.value.func
+        while isinstance(at, ast.Attribute | ast.Call):
+            at = at.value if isinstance(at, ast.Attribute) else at.func
+    else:
+        return {}
+    name = ast.unparse(at)
+    found: Any = frame.f_locals.get(name.split(".")[0])
+    for attribute in name.split(".")[1:]:
+        found = getattr(found, attribute)
+    value = _value(found)
+    return {} if value is None else {name: value}
+
+
+__all__ = ["FUNCTIONS", "Function", "Lines", "Ran", "Value", "decode_step", "functions", "source_lines"]
