@@ -15,7 +15,7 @@ from kvengine.proof import Proof
 from kvengine.tokenizer import END_OF_TEXT, Tokenizer
 from kvengine.trace import Trace, trace
 from kvengine.walk import Recording, Walk, WalkStep
-from kvengine.weights import ModelCard, available_models, load_model, load_tokenizer
+from kvengine.weights import ModelCard, available_models, further_models, load_model, load_tokenizer
 
 __all__ = [
     "END_OF_TEXT",
@@ -36,6 +36,7 @@ __all__ = [
     "Walk",
     "WalkStep",
     "available_models",
+    "further_models",
     "generate",
     "greedy",
     "load_model",

@@ -13,51 +13,13 @@ from kvengine.cache import KVCache
 from kvengine.errors import ContextLengthError, PromptError
 from kvengine.generate import Sampler, generate, greedy
 from kvengine.model import Tap, Transformer
-
-#: The largest difference between the two passes that counts as rounding. The largest ever seen with the
-#: shipped models in float32 is a fiftieth of it; a wrong mask, position or scale exceeds it by far.
-TOLERANCE = 1e-3
-
-#: What the two passes are compared in: name for the reader -> the tensor's name in a trace.
-COMPARED = {
-    "K": "attn.k_all",
-    "V": "attn.v_all",
-    "scores": "attn.scores",
-    "output": "attn.z",
-    "logits": "logits",
-}
+from kvengine.proof import Decoded, Proof, prove
 
 #: What a step keeps of its pass, one row a layer and head: field of `WalkStep` -> name in a trace.
 _KEPT = {"q": "attn.q_rot", "scores": "attn.scores", "weights": "attn.weights", "output": "attn.z"}
 
 #: The most probable next tokens that a step names.
 _TOP = 5
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What the comparison of one cached step with the naive pass over the same tokens found.
-
-    `differences` is the largest absolute difference in each quantity, over all layers and heads; `numbers`
-    is how many were compared. `changed` counts the stored numbers of the earlier rows, K and V of all
-    layers, that are not equal after the append to what they were before it, out of `earlier`.
-    """
-
-    differences: Mapping[str, float]
-    numbers: int
-    naive_token: int
-    cached_token: int
-    earlier: int
-    changed: int
-
-    @property
-    def same_token(self) -> bool:
-        return self.naive_token == self.cached_token
-
-    @property
-    def equal(self) -> bool:
-        """Equal but for rounding: nothing differs by more than TOLERANCE, and no earlier row has changed."""
-        return max(self.differences.values()) <= TOLERANCE and self.changed == 0
 
 
 @dataclass(frozen=True)
@@ -158,13 +120,6 @@ class Walk:
                 self._token_ids.append(step.token_id)
                 self._chances[step.position] = float(step.logits.softmax(dim=-1)[step.token_id])
         layers = range(model.config.n_layers)
-        #: A tensor's whole name -> the quantity that it belongs to.
-        self._compared = {"logits": "logits"} | {
-            f"layers.{i}.{tensor}": quantity
-            for quantity, tensor in COMPARED.items()
-            for i in layers
-            if quantity != "logits"
-        }
         self._norms = {f"layers.{i}.attn_norm": i for i in layers}
         rows = history + self.most_steps
         self._cache = KVCache(model.config, max_seq_len=rows, device=model.device, dtype=model.dtype)
@@ -180,10 +135,14 @@ class Walk:
         return self._cache.allocated_bytes + self._attn_norm.nbytes + sum(s.nbytes for s in self._steps)
 
     def extend(self, n_steps: int) -> int:
-        """Record steps until there are `n_steps`, or no more can be; how many there are then."""
+        """Record steps until there are `n_steps`, or no more can be; how many there are then.
+
+        What one call records is proved by one pass: several steps at once cost less than one by one.
+        """
         with self._lock:
-            while len(self._steps) < min(n_steps, self.most_steps):
-                self._steps.append(self._step())
+            missing = min(n_steps, self.most_steps) - len(self._steps)
+            if missing > 0:
+                self._steps += self._run(missing)
             return len(self._steps)
 
     def record(self, n_steps: int) -> Recording:
@@ -207,70 +166,54 @@ class Walk:
             )
 
     @torch.inference_mode()
-    def _step(self) -> WalkStep:
+    def _run(self, count: int) -> list[WalkStep]:
+        """Run so many tokens through the cache, one by one, then the whole text once without it."""
+        decoded = [self._decode() for _ in range(count)]
+        proofs = prove(self.model, self._token_ids, decoded, self._sampler)
+        steps = []
+        for step, proof in zip(decoded, proofs, strict=True):
+            probabilities = step.tensors["logits"][0, -1].softmax(dim=-1)
+            likeliest = probabilities.topk(min(_TOP, len(probabilities)))
+            self._chances[step.position + 1] = float(probabilities[step.next_token])
+            steps.append(
+                WalkStep(
+                    position=step.position,
+                    token_id=self._token_ids[step.position],
+                    **{field: self._kept(step.tensors, name) for field, name in _KEPT.items()},
+                    proof=proof,
+                    top=tuple(zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)),
+                    next_token=step.next_token,
+                )
+            )
+        return steps
+
+    def _decode(self) -> Decoded:
+        """Run the next token through the cache."""
         position = self._cache.length
-        token_id = self._token_ids[position]
-        config = self.model.config
-        before = self._cache.k[:, :, :, :position].clone(), self._cache.v[:, :, :, :position].clone()
-        passed: dict[str, Tensor] = {}
+        earlier = self._cache.k[:, :, :, :position], self._cache.v[:, :, :, :position]
+        before = tuple(part.clone() for part in earlier)
+        tensors: dict[str, Tensor] = {}
         keep_attn_norm = self._keep_attn_norm(position)
 
         def record(name: str, tensor: Tensor) -> Tensor:
-            passed[name] = tensor
+            tensors[name] = tensor
             return keep_attn_norm(name, tensor)
 
-        logits = self.model(self._batch([token_id]), self._cache, record)[0, -1]
-        kept = {
-            field: _read_only(
-                torch.stack([passed[f"layers.{i}.{suffix}"][0, :, 0] for i in range(config.n_layers)]).numpy(
-                    force=True
-                )
-            )
-            for field, suffix in _KEPT.items()
-        }
+        logits = self.model(self._batch(self._token_ids[position:]), self._cache, record)[0, -1]
         next_token = self._sampler(logits, position + 1)
-        probabilities = logits.softmax(dim=-1)
-        likeliest = probabilities.topk(min(_TOP, config.vocab_size))
-        proof = self._prove(passed, before, position, next_token)
         self._token_ids.append(next_token)
-        self._chances[position + 1] = float(probabilities[next_token])
-        return WalkStep(
+        return Decoded(
             position=position,
-            token_id=token_id,
-            **kept,
-            proof=proof,
-            top=tuple(zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)),
+            tensors=tensors,
+            earlier=sum(part.numel() for part in before),
+            changed=sum(int((was != now).sum()) for was, now in zip(before, earlier, strict=True)),
             next_token=next_token,
         )
 
-    def _prove(
-        self, cached: Mapping[str, Tensor], before: tuple[Tensor, Tensor], position: int, next_token: int
-    ) -> Proof:
-        """Run the same tokens without a cache and compare."""
-        differences = dict.fromkeys(COMPARED, 0.0)
-        numbers = 0
-
-        def compare(name: str, tensor: Tensor) -> Tensor:
-            nonlocal numbers
-            quantity = self._compared.get(name)
-            if quantity:
-                ours = cached[name]
-                # The naive pass has all rows; of scores and outputs the cached one has the last.
-                theirs = tensor[..., -ours.shape[-2] :, :]
-                numbers += ours.numel()
-                differences[quantity] = max(differences[quantity], float((ours - theirs).abs().max()))
-            return tensor
-
-        naive = self.model(self._batch(self._token_ids[: position + 1]), None, compare, last_only=True)
-        after = self._cache.k[:, :, :, :position], self._cache.v[:, :, :, :position]
-        return Proof(
-            differences=MappingProxyType(differences),
-            numbers=numbers,
-            naive_token=self._sampler(naive[0, -1], position + 1),
-            cached_token=next_token,
-            earlier=sum(part.numel() for part in before),
-            changed=sum(int((was != now).sum()) for was, now in zip(before, after, strict=True)),
-        )
+    def _kept(self, tensors: Mapping[str, Tensor], name: str) -> np.ndarray:
+        """What a step's pass computed under one name, in every layer: [n_layers, n_heads, …]."""
+        layers = [tensors[f"layers.{i}.{name}"][0, :, 0] for i in range(self.model.config.n_layers)]
+        return _read_only(torch.stack(layers).numpy(force=True))
 
     def _keep_attn_norm(self, start: int) -> Tap:
         """A tap that copies what each layer's q, k and v are projected from, and returns what it got."""

@@ -10,7 +10,7 @@ from explainer.kit.words import count
 from kvengine.compare import TOLERANCE, State
 from kvengine.config import Config
 from kvengine.experiments import Recomputation, Way, name_of
-from kvengine.walk import TOLERANCE as SAME_RESULT
+from kvengine.proof import TOLERANCE as SAME_RESULT
 
 #: What the reductions keep, by mode: the way that was run for it.
 WAY_OF = {"again": "naive", "all": "stored", "kv": "cached"}

@@ -48,8 +48,10 @@ COMPUTING = threading.Lock()
 PART = 32
 
 #: Steps recorded ahead of the learner, so that stepping never waits; the last serves only the one before it.
-#: Each is proved by a naive pass, which takes its time past LONG tokens.
-AHEAD, LONG = 4, 128
+AHEAD = 4
+
+#: So many steps are recorded together, proved by one naive pass, which takes its time past LONG tokens.
+BLOCK, LONG = 4, 128
 
 
 @st.cache_resource(show_spinner=False)
@@ -91,7 +93,7 @@ def recording(
     """The part of a walk that holds `position`, recorded some steps past it, and the name it is kept under.
 
     The walk starts behind `history` tokens. Shared by all who chose the same. `progress(done, wanted)` is
-    called before each step that has to be recorded now.
+    called before the steps that have to be recorded now.
     """
     start = history + (position - history) // PART * PART
     key = identity("walk", name, token_ids, start, temperature, seed)
@@ -107,12 +109,12 @@ def recording(
             )
 
     walk = WALKS.get(key, make)
-    wanted = min(position - start + AHEAD, walk.most_steps)
+    wanted = min(-(-(position - start + AHEAD) // BLOCK) * BLOCK, walk.most_steps)
     done = walk.extend(0)
     while done < wanted:
         progress(done, wanted)
-        with COMPUTING:  # step by step, so that others get their turn
-            done = walk.extend(done + 1)
+        with COMPUTING:  # block by block, so that others get their turn
+            done = walk.extend(min(done + BLOCK, wanted))
     return key, walk.record(0)
 
 

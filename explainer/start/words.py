@@ -8,7 +8,7 @@ from explainer.kit.units import byte_size, milliseconds, rate
 from explainer.kit.words import count, terms, words_of
 from explainer.start.choice import PLAYED
 from kvengine.keep import Outcome
-from kvengine.walk import TOLERANCE
+from kvengine.proof import TOLERANCE
 from kvengine.writers import Times, Writing
 
 WORDS = words_of(Path(__file__).with_name("words.toml"))

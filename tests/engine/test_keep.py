@@ -12,7 +12,7 @@ from kvengine.cost import cache_bytes
 from kvengine.experiments import recompute
 from kvengine.graph import name_of
 from kvengine.keep import BOXES, READABLE, Outcome, go_on, kept_floats, sources
-from kvengine.walk import TOLERANCE
+from kvengine.proof import TOLERANCE
 
 PROMPT = [0, 420, 300, 77, 512, 9]
 WORDS = 8

@@ -16,11 +16,12 @@ from kvengine import (
     Transformer,
     Walk,
     generate,
+    greedy,
     load_model,
     sampler,
     trace,
 )
-from kvengine.walk import COMPARED
+from kvengine.proof import COMPARED, prove
 
 PROMPT = [0, 420, 300, 77, 512, 9]
 
@@ -60,6 +61,41 @@ def test_the_proof_fails_when_the_cache_is_wrong(model: Transformer) -> None:
     (step,) = walk.record(1).steps
     assert not step.proof.equal
     assert step.proof.differences["V"] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_steps_recorded_together_are_those_recorded_one_by_one(model: Transformer) -> None:
+    alone, together = (Walk(model, PROMPT, history=5) for _ in range(2))
+    for done in range(1, 7):
+        alone.extend(done)
+    for one, other in zip(alone.record(0).steps, together.record(6).steps, strict=True):
+        assert (one.token_id, one.next_token) == (other.token_id, other.next_token)
+        np.testing.assert_array_equal(one.weights, other.weights)
+        assert (one.proof.numbers, one.proof.earlier) == (other.proof.numbers, other.proof.earlier)
+        for quantity, difference in one.proof.differences.items():
+            assert other.proof.differences[quantity] == pytest.approx(difference, abs=1e-4)
+
+
+def test_of_steps_proved_together_each_answers_for_its_own_rows(model: Transformer) -> None:
+    walk = Walk(model, PROMPT, history=5)
+    with torch.inference_mode():
+        decoded = [walk._decode() for _ in range(3)]
+        decoded[1].tensors["layers.2.attn.z"][0, 4, 0, 1] += 0.5
+    proofs = prove(model, walk._token_ids, decoded, greedy)
+    assert [proof.equal for proof in proofs] == [True, False, True]
+    assert proofs[1].differences["output"] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_no_step_is_proved_by_a_pass_whose_rows_see_later_ones(
+    model: Transformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = Walk(model, PROMPT, history=5)
+    with torch.inference_mode():
+        decoded = [walk._decode() for _ in range(3)]
+    monkeypatch.setattr(
+        "kvengine.model._hidden",
+        lambda start, end, window, device: torch.zeros(end - start, end, dtype=torch.bool),
+    )
+    assert not any(proof.equal for proof in prove(model, walk._token_ids, decoded, greedy))
 
 
 def test_a_proof_notices_an_earlier_row_that_the_step_has_changed(
