@@ -50,7 +50,7 @@ position = (
 def progress(done: int, wanted: int) -> None:
     """On a long text each step takes a while: tell how far it is."""
     if position > cache.LONG:
-        told = plain(say(WORDS["prompt"]["computing"], done=done + 1, wanted=wanted))
+        told = plain(say(WORDS["prompt"]["computing"], done=done, wanted=wanted))
         waiting.progress(done / wanted, told)
 
 
