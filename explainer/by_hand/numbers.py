@@ -1,0 +1,126 @@
+"""Numbers for paper: read from what a learner writes, and written as a fraction where they are one."""
+
+import math
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from explainer.kit.address import short
+
+#: What one can still do by hand.
+LARGEST = 9
+
+#: Digits behind the point where a number is no fraction.
+DIGITS = 3
+
+_NUMBER = re.compile(r"([-+−]?)(\d{1,9})(?:\.(\d{1,2})|/([1-9]))?")
+_BETWEEN = re.compile(r"[\s,;]+")
+
+_MOST_BELOW = 999  # the largest denominator that is shown
+_EQUAL = 1e-10  # floats of a pass this near to a fraction are that fraction
+_MOST_POWER = 12  # 2¹² = 4096 is written out; past it softmax subtracts the largest score first
+
+
+class NumberError(ValueError):
+    """What was written is no number for this page; the message says why, and what is."""
+
+
+def parse(text: str) -> Fraction:
+    """Raises `NumberError` for anything but a small whole number, a decimal or a fraction."""
+    text = text.strip()
+    if not text:
+        raise NumberError("A field is empty; write a number, or 0.")
+    found = _NUMBER.fullmatch(text)
+    if not found:
+        raise NumberError(
+            f"“{short(text)}” is no number for paper; write a whole number, a decimal such as 0.5 "
+            "or a fraction such as 1/2."
+        )
+    sign, whole, decimals, below = found.groups()
+    value = Fraction(f"{whole}.{decimals or 0}") / int(below or 1)
+    if value > LARGEST:
+        raise NumberError(
+            f"{short(text)} is too large to multiply by hand; the numbers here go from −{LARGEST} to {LARGEST}."
+        )
+    return value if sign in ("", "+") else -value
+
+
+def table(text: str, rows: int, cols: int) -> tuple[tuple[Fraction, ...], ...]:
+    """The rows of a table whose numbers stand one after the other.
+
+    Raises `NumberError`, also where there are too many or too few.
+    """
+    found = [parse(part) for part in _BETWEEN.split(text.strip()) if part]
+    if len(found) != rows * cols:
+        raise NumberError(f"It has {rows * cols} numbers, and {len(found)} were given.")
+    return tuple(tuple(found[cols * i : cols * (i + 1)]) for i in range(rows))
+
+
+def plain(rows: Sequence[Sequence[Fraction]]) -> str:
+    """The numbers of a table one after the other, as `table` reads them."""
+    return " ".join(str(value) for row in rows for value in row)
+
+
+def written(value: float, *, exact: bool = True) -> str:
+    """1/2 where the float of a pass is a fraction to its last digits, else three digits.
+
+    `exact` False: its exact value is known to be no fraction.
+    """
+    if exact:
+        near = Fraction(value).limit_denominator(_MOST_BELOW)
+        if abs(float(near) - value) <= _EQUAL * max(1.0, abs(value)):
+            return str(near).replace("-", "−")
+    text = f"{value:.{DIGITS}f}"
+    return (text.replace("-", "") if float(text) == 0 else text).replace("-", "−")
+
+
+def row(values: np.ndarray, *, exact: bool = True) -> list[str]:
+    return [written(float(value), exact=exact) for value in values]
+
+
+def exponents(scores: np.ndarray, unit: float) -> list[Fraction] | None:
+    """The powers that softmax takes, as whole numbers, where e to the power of each score is a fraction.
+
+    With `unit` ln 2 a score of m·ln 2 gives 2ᵐ. Otherwise only equal scores give fractions: 0 for each.
+    """
+    if unit == math.log(2):
+        powers = scores / unit
+        return [Fraction(round(p)) for p in powers] if _near(powers, np.rint(powers)) else None
+    return [Fraction(0)] * len(scores) if _near(scores, scores[:1]) else None
+
+
+def _near(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(np.all(np.abs(a - b) <= _EQUAL * np.maximum(1, np.abs(a))))
+
+
+def weights(scores: np.ndarray, unit: float) -> list[Fraction] | None:
+    """Softmax as exact fractions, where it is that."""
+    powers = exponents(scores, unit)
+    if powers is None or max(powers) - min(powers) > _MOST_POWER:
+        return None
+    parts = [Fraction(2) ** int(power) for power in powers]
+    return [part / sum(parts) for part in parts]
+
+
+def softmax(scores: np.ndarray, unit: float) -> dict[str, object]:
+    """How softmax goes on paper: what is subtracted, each power and the sum, with which the weights come out.
+
+    `exact`: all of it is fractions.
+    """
+    base = scores / unit
+    far = bool(np.abs(base).max() > _MOST_POWER)
+    shift = float(base.max()) if far else 0.0
+    raised = np.exp((base - shift) * unit)
+    exact = weights(scores, unit) is not None
+    # 2ᵐ is a fraction for a whole m, and e to the power of 0 is 1.
+    whole = [(unit == math.log(2) and bool(_near(p, np.rint(p)))) or p == 0 for p in (base - shift)[:, None]]
+    return {
+        "base": "2" if unit == math.log(2) else "e",
+        "shift": written(shift) if far else "",
+        "exponents": row(base - shift),
+        "powers": [written(float(p), exact=bool(w)) for p, w in zip(raised, whole, strict=True)],
+        "sum": written(float(raised.sum()), exact=exact),
+        "exact": exact,
+    }

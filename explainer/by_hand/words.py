@@ -1,0 +1,141 @@
+"""What fills the sentences of words.toml, from two rounds as they were run."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from explainer.by_hand.choice import VOCABULARY, Given
+from explainer.by_hand.numbers import DIGITS, weights, written
+from explainer.kit.asking import Option, asked
+from explainer.kit.words import terms, words_of
+from kvengine.paper import D, Mistake, Round
+
+WORDS = words_of(Path(__file__).with_name("words.toml"))
+
+#: Each mistake by its letter in the address.
+MISTAKES = {"q": Mistake(old_query=True), "n": Mistake(by_length=True)}
+
+#: The stage, counted from 1, before which each question is asked.
+ASKED_BEFORE = {"queries": 2, "divisor": 6, "rows": 11, "asks": 13, "weight": 14}
+
+
+def text_of(token_ids: tuple[int, ...]) -> str:
+    return " ".join(VOCABULARY[token] for token in token_ids)
+
+
+def multiplications(n: int, computed: int) -> int:
+    """For q, k and v on paper: one query, and the keys and values of so many of the n words."""
+    assert 1 <= computed <= n
+    return D * D * (1 + 2 * computed)
+
+
+def values(given: Given, first: Round, second: Round, proof: tuple[float, int]) -> dict[str, str]:
+    """Every named value of the stages' sentences, as text; `proof` is what `difference` found."""
+    n = len(second.token_ids)
+    difference, numbers = proof
+    found = {
+        "text": text_of(first.token_ids),
+        "text2": text_of((*second.token_ids, second.next_token)),
+        "last": VOCABULARY[first.token_ids[-1]],
+        "words2": str(n),
+        "prompt_count": str(len(first.token_ids)),
+        "cache_numbers": str(first.k.size + first.v.size),
+        "fresh": str(multiplications(n, 1)),
+        "naive": str(multiplications(n, n)),
+        "factor": WORDS["factor"]["ln2" if given.unit == "ln2" else "one"],
+        "powers": WORDS["powers"]["ln2" if given.unit == "ln2" else "one"],
+    }
+    for i, part in enumerate((first, second), start=1):
+        best = int(part.weights.argmax())
+        found |= {
+            f"next{i}": VOCABULARY[part.next_token],
+            f"won{i}": _won(part, given),
+            f"best{i}": VOCABULARY[part.token_ids[best]],
+            f"best_weight{i}": written(float(part.weights[best]), exact=_exact(part, given)),
+        }
+    size = "0" if difference == 0 else f"{difference:.1e}".replace("e-0", "e−").replace("e-", "e−")
+    found["proof"] = WORDS["proof"]["text"].format(words2=n, numbers=numbers, difference=size)
+    return found
+
+
+def _exact(part: Round, given: Given) -> bool:
+    return weights(part.scores, given.numbers.unit) is not None
+
+
+def _won(part: Round, given: Given) -> str:
+    named = [f"“{VOCABULARY[token]}”" for token in part.tied]
+    sentence: str = WORDS["won"]["one" if len(named) == 1 else "tie"]
+    return sentence.format(
+        next=VOCABULARY[part.next_token],
+        logit=written(float(part.logits.max()), exact=_exact(part, given)),
+        tied=" and ".join(named),
+    )
+
+
+def missed(wrong: tuple[Round, Round], right: tuple[Round, Round], at: int) -> str:
+    """By how much a round (0 or 1) that was done wrong misses the right one, in a sentence."""
+    ours, theirs = wrong[at], right[at]
+    said = WORDS["mistake"]
+    if ours.token_ids != theirs.token_ids:
+        one, other = ours.token_ids[-1], theirs.token_ids[-1]
+        return str(said["parted"].format(wrong=VOCABULARY[one], right=VOCABULARY[other]))
+    off = [float(np.abs(a - b).max()) for a, b in ((ours.weights, theirs.weights), (ours.z, theirs.z))]
+    if max(off) < 0.5 * 10**-DIGITS:
+        return str(said["equal"])
+    return str(
+        said["same" if ours.next_token == theirs.next_token else "other"].format(
+            next=VOCABULARY[ours.next_token],
+            right=VOCABULARY[theirs.next_token],
+            weights=f"{off[0]:.{DIGITS}f}",
+            output=f"{off[1]:.{DIGITS}f}",
+        )
+    )
+
+
+def questions(first: Round, second: Round) -> list[dict[str, Any] | None]:
+    """For each stage the question before it, as `web/asking.js` takes it."""
+    n, m = len(first.token_ids), len(second.token_ids)
+    new, last = VOCABULARY[second.token_ids[-1]], VOCABULARY[first.token_ids[-1]]
+    found = {
+        "queries": asked("queries", Option("one", "right", 1), Option(f"{n}, one a word", "all", n)),
+        "divisor": asked(
+            "divisor",
+            Option("√4 = 2", "right", 2),
+            Option(f"{n}, the number of words", "length", 3),
+            Option("nothing", "none", 1),
+        ),
+        "rows": asked(
+            "rows", Option("one", "right", 1), Option(f"all {m}", "all", m), Option("none", "none", 0)
+        ),
+        "asks": asked(
+            "asks", Option(f"a new one, of “{new}”", "right", 2), Option(f"that of “{last}”", "old", 1)
+        ),
+        "weight": _heaviest(second),
+    }
+    stages: list[dict[str, Any] | None] = [None] * len(WORDS["stage"])
+    for name, stage in ASKED_BEFORE.items():
+        stages[stage - 1] = found[name]
+    return stages
+
+
+def _heaviest(part: Round) -> dict[str, Any] | None:
+    """Which word gets the largest weight; no question where several do, or a word stands there twice."""
+    top = np.flatnonzero(part.weights >= part.weights.max() - 1e-9)
+    named = [VOCABULARY[token] for token in part.token_ids]
+    if len(top) > 1 or len(set(named)) < len(named):
+        return None
+    right, *wrong = sorted(range(len(named)), key=lambda i: i != int(top[0]))
+    return asked(
+        "weight",
+        Option(named[right], "right", right),
+        *(Option(named[i], "wrong", i) for i in wrong),
+    )
+
+
+@cache
+def explained() -> Mapping[str, str]:
+    """The terms that the stages explain."""
+    return terms(*WORDS["stage"])

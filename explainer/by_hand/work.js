@@ -1,0 +1,241 @@
+// The calculation of each stage, for the screen and for the printed sheet.
+
+import { el } from "../web/dom.js";
+import { fill } from "../web/words.js";
+import { added, cell, columns, dots, matrix, mix, product, rowsOf } from "./tables.js";
+
+/** @typedef {import("./tables.js").Manner} Manner */
+
+/**
+ * @param {any} scene what Python sent
+ * @param {string} letters of the mistakes that are made
+ */
+export function createWork(scene, letters) {
+  const { ui } = scene.words;
+  const { rounds } = scene.variants[letters];
+  const right = scene.variants[""].rounds;
+  const word = (id) => scene.vocabulary[id];
+  const isLn2 = scene.unit === "ln2";
+  const unit = isLn2 ? " ln 2" : "";
+  const queryName = isLn2 ? `${ui.q} = ln 2 ·` : ui.q;
+
+  const names = (i) => rounds[i].ids.map(word);
+  const newest = (i) => names(i).at(-1);
+  const same = (i) => String(rounds[i].ids) === String(right[i].ids);
+  /** What a result is, and what it should be where it is wrong. */
+  function judged(i, text, correct) {
+    const wrong = letters && same(i) && text !== correct;
+    return {
+      text,
+      kind: wrong ? "differs" : "fresh",
+      right: wrong ? fill(ui.instead, { right: correct }) : "",
+    };
+  }
+  function judgedRow(i, part) {
+    const row = rounds[i][part].map((text, j) => judged(i, text, right[i][part][j]));
+    const wrong = row.some(({ kind }) => kind === "differs");
+    return {
+      row: rounds[i][part],
+      kind: wrong ? "differs" : "fresh",
+      right: row.map((one) => one.right),
+    };
+  }
+  const kindOf = (i, row) => (row < rounds[i].start ? "cached" : "fresh");
+  const power = (base, exponent) => [base, el("sup", {}, exponent)];
+
+  return {
+    names,
+    newest,
+    queryName,
+
+    /** The words and their rows. */
+    given(i) {
+      const { ids, start, x } = rounds[i];
+      const rows = ids.slice(start).map((id, j) => ({ name: word(id), row: x[j], kind: "given" }));
+      return rowsOf(ui.x, rows, { ref: "x" });
+    },
+
+    /** q of the last word. @param {number} i @param {Manner} [manner] */
+    query(i, manner) {
+      const { q, x } = rounds[i];
+      return product(
+        {
+          label: ui.q,
+          top: scene.given.wq,
+          topName: isLn2 ? "W_Q = ln 2 ·" : "W_Q",
+          left: [{ name: newest(i), row: x.at(-1) }],
+          results: [{ row: q, kind: "fresh" }],
+          ref: "q",
+          unit: isLn2 ? `${ui.q} = ln 2 · (${q.join("  ")})` : "",
+        },
+        manner,
+      );
+    },
+
+    /** The keys or values that this round computes. @param {number} i @param {"k" | "v"} part @param {Manner} [manner] */
+    rows(i, part, manner) {
+      const { ids, start, x } = rounds[i];
+      return product(
+        {
+          label: ui[part],
+          top: scene.given[`w${part}`],
+          topName: `W_${part.toUpperCase()}`,
+          left: ids.slice(start).map((id, j) => ({ name: word(id), row: x[j] })),
+          results: rounds[i][part].slice(start).map((row) => ({ row, kind: "fresh" })),
+          ref: part,
+        },
+        manner,
+      );
+    },
+
+    /** The query that this round asks with, or room for it. */
+    own(i, { empty, kind, old, blank = false }) {
+      const row = rounds[i][old ? "asked" : "q"];
+      return rowsOf(ui.q, [{ name: old ? newest(0) : newest(i), row, kind, empty }], { ref: "q", blank });
+    },
+
+    /** A half of the cache: how many rows of it are there, and room for those to come. */
+    cache(i, part, { stored, room }, manner) {
+      const rows = Array.from({ length: room }, (_, row) => ({
+        name: names(i)[row] ?? "",
+        row: rounds[i][part][row],
+        kind: kindOf(i, row),
+        empty: row >= stored,
+      }));
+      return rowsOf(ui[part], rows, { ref: part, ...manner });
+    },
+
+    /** The query against every key; `scaled`, and divided at once. @param {number} i @param {boolean} scaled @param {Manner} [manner] */
+    scores(i, scaled, manner) {
+      const { asked, k, products, scores, divisor } = rounds[i];
+      const query = judgedRow(i, "asked");
+      return dots(
+        {
+          label: ui.score,
+          top: { name: queryName, row: asked, kind: query.kind, ref: "q" },
+          heads: [ui.product, ...(scaled ? [fill(ui.scaled, { divisor })] : [])],
+          rows: k.map((row, j) => {
+            const dot = judged(i, products[j] + unit, right[i].products[j] + unit);
+            const over = judged(i, scores[j] + unit, right[i].scores[j] + unit);
+            return {
+              name: names(i)[j],
+              row,
+              kind: kindOf(i, j),
+              results: scaled ? [{ ...dot, right: "" }, over] : [dot],
+            };
+          }),
+          rowRef: "k",
+          ref: "score",
+        },
+        manner,
+      );
+    },
+
+    /** Each score divided. */
+    scale(i) {
+      const { products, scores, divisor } = rounds[i];
+      return columns({
+        label: fill(ui.scaled, { divisor }),
+        heads: [ui.product, "", fill(ui.scaled, { divisor })],
+        rows: names(i).map((name, j) => {
+          const over = judged(i, scores[j] + unit, right[i].scores[j] + unit);
+          return {
+            name,
+            cells: [
+              cell(products[j] + unit, "fresh"),
+              el("td", {}, el("span.how", {}, `${products[j]}${unit} / ${divisor} =`)),
+              cell(over.text, over.kind, { ref: "score", right: over.right }),
+            ],
+          };
+        }),
+      });
+    },
+
+    /** Powers, their sum, weights. @param {number} i @param {Manner} [manner] */
+    softmax(i, { blank = false } = {}) {
+      const { scores, softmax, weights, shares } = rounds[i];
+      const { base, shift, exponents, powers, sum } = softmax;
+      const rows = names(i).map((name, j) => {
+        const weight = judged(i, weights[j], right[i].weights[j]);
+        const td = cell(weight.text, weight.kind, { ref: "weight", blank, right: weight.right });
+        const share = Number(shares[j]);
+        const raised = cell(powers[j], "fresh", { blank });
+        if (!blank) {
+          td.prepend(el("span.how", {}, `${powers[j]} / ${sum} =`));
+          td.append(el(`i.bar.${weight.kind}`, { style: `width:${(5 * share).toFixed(2)}em` }));
+          raised.prepend(el("span.how", {}, ...power(base, exponents[j]), " ="));
+        }
+        return { name, cells: [cell(scores[j] + unit, "fresh", { ref: "score", blank }), raised, td] };
+      });
+      rows.push({ name: ui.sum, cells: [el("td.gap"), cell(sum, "fresh", { blank }), el("td.gap")] });
+      const less = shift ? ` (${fill(ui.minus, { shift: shift + unit })})` : "";
+      const heads = [ui.score, `e^${ui.score}${less}`, ui.weight];
+      return columns({ label: ui.weight, heads, rows });
+    },
+
+    /** The weighted values. @param {number} i @param {Manner} [manner] */
+    output(i, manner) {
+      const { v, weights } = rounds[i];
+      return mix(
+        {
+          label: ui.z,
+          name: ui.z,
+          weightName: ui.weight,
+          rows: v.map((row, j) => ({
+            name: names(i)[j],
+            weight: weights[j],
+            weightKind: judged(i, weights[j], right[i].weights[j]).kind,
+            row,
+            kind: kindOf(i, j),
+          })),
+          result: judgedRow(i, "z"),
+        },
+        manner,
+      );
+    },
+
+    /** Output and row added, and what each word gets. @param {number} i @param {Manner} [manner] */
+    next(i, manner) {
+      const { x, z, sum, logits, next } = rounds[i];
+      const total = judgedRow(i, "sum");
+      const output = judgedRow(i, "z");
+      const first = added(
+        [
+          { name: `${ui.x}: ${newest(i)}`, row: x.at(-1), kind: "given", ref: "x" },
+          { name: ui.z, row: z, kind: output.kind, ref: "z" },
+        ],
+        { name: ui.r, ...total },
+        manner,
+      );
+      const table = dots(
+        {
+          label: ui.logit,
+          top: { name: ui.r, row: sum, kind: total.kind, ref: "r" },
+          heads: [ui.logit],
+          rows: scene.vocabulary.map((name, j) => ({
+            name,
+            row: scene.given.embed[j],
+            kind: "given",
+            results: [judged(i, logits[j], right[i].logits[j])],
+            best: j === next ? `← ${ui.next}` : "",
+          })),
+          rowRef: "e",
+          ref: "logit",
+        },
+        manner,
+      );
+      const sums = el("table.sums", { "aria-label": ui.r }, el("tbody", {}, ...first));
+      return el("div.next-word", {}, sums, table);
+    },
+
+    /** The three matrices, as they are given. */
+    matrices: () =>
+      el(
+        "div.matrices",
+        {},
+        ...["wq", "wk", "wv"].map((name) =>
+          matrix(`W_${name[1].toUpperCase()}${name === "wq" && isLn2 ? " = ln 2 ·" : ""}`, scene.given[name]),
+        ),
+      ),
+  };
+}
