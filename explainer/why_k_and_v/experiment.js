@@ -1,0 +1,89 @@
+// What an experiment came to: two texts side by side, word for word, and its numbers. And all that could be kept.
+
+import { el, num } from "../web/dom.js";
+import { fill } from "../web/words.js";
+
+const shown = (words) => words.replaceAll("\n", "⏎ ");
+
+/** A text, word by word; a word that should not be there is struck under and marked. */
+function written(title, given, words, kind) {
+  const parts = words.flatMap(([word, right]) => {
+    const space = word.match(/^\s*/)[0].replaceAll("\n", "⏎ ");
+    const rest = shown(word.trimStart());
+    return [space, el(right ? "span.right-word" : "span.other-word", {}, rest || "␣")];
+  });
+  return el(
+    `section.outcome.${kind}`,
+    {},
+    el("h3", {}, title),
+    el("p.outcome-text", {}, el("span.quiet", {}, given), ...parts),
+  );
+}
+
+/** The beginning of a text, cut where it is long. */
+const short = (texts) => {
+  const all = texts.map(shown).join("");
+  return all.length > 60 ? `…${all.slice(-58)}` : all;
+};
+
+/**
+ * @param {any} scene
+ * @param {string} how
+ */
+export function outcomeOf(scene, how) {
+  const found = scene.experiments[how];
+  const { right } = scene.experiments;
+  const words = scene.words.result;
+  const given = short(scene.library.texts.slice(0, scene.library.first + 1));
+  const fact = (name, value, note) =>
+    el("div", {}, el("dt", {}, name), el("dd", {}, value), note ? el("dd.quiet", {}, note) : null);
+  return el(
+    "div.outcomes",
+    { "data-tells": true },
+    el("p.verdict", { "data-kind": found.kind }, found.verdict),
+    written(words.should, given, right.words, "should"),
+    written(words.got, given, found.words, "got"),
+    el(
+      "dl.facts",
+      {},
+      fact(words.words, `${found.values.same} of ${found.values.words}`),
+      fact(words.difference, found.values.difference, words.difference_note),
+      fact(words.kept, found.values.kept, `instead of ${right.values.kept}`),
+      fact(words.work, found.values.work, `instead of ${right.values.work}`),
+    ),
+  );
+}
+
+/** 2.1 MB, 57.3 kB; decimal units, as kit/units.py */
+const size = (bytes) =>
+  bytes >= 1e6 ? `${Number((bytes / 1e6).toPrecision(3))} MB` : `${Number((bytes / 1e3).toPrecision(3))} kB`;
+
+/** Everything that could be kept of the earlier tokens, as bars, and what of it is read. */
+export function keptOf(scene) {
+  const { boxes, values } = scene.everything;
+  const words = scene.words.box;
+  const most = Math.max(...boxes.map(({ bytes }) => bytes));
+  const rows = boxes.map(({ key, name, bytes, read }) =>
+    el(
+      `tr.kept-box${read ? ".is-read" : ""}`,
+      { "data-ref": `box_${key}${key === "v" ? " box_k" : ""}` },
+      el("th", { scope: "row" }, name),
+      el(
+        "td.kept-size",
+        {},
+        el("i", { style: `width:${num((100 * bytes) / most, 1)}%`, "aria-hidden": true }),
+        el("span", {}, size(bytes)),
+      ),
+      el("td.kept-read", {}, el("b", {}, read ? `✓ ${words.read}` : words.never)),
+    ),
+  );
+  const heading = fill(words.heading, {
+    earlier: values.earlier,
+    token: scene.library.readers[0].values.token,
+  });
+  return el(
+    "div.everything",
+    { "data-tells": true },
+    el("table", {}, el("caption", {}, heading), el("tbody", {}, ...rows)),
+  );
+}

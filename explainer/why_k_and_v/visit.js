@@ -1,0 +1,268 @@
+// A visit: the question on top, held against every card, and below them the books, from which as much is taken home
+// as the card fits. One column a token; the lines are as thick as the weights.
+
+import { cellRow, fillCells, fullShade } from "../web/cells.js";
+import { el, num, svg, whole } from "../web/dom.js";
+import { fill } from "../web/words.js";
+
+const FAINT = 0.005; // a weight below it is drawn as a hair and told as a dot
+const THICKEST = 26; // a line of weight 1, in pixels
+const SPREAD = 0.34; // how much of the width the lines take at the question, and at what is taken home
+
+/**
+ * @typedef {Object} Visit one token's attention in one head
+ * @property {string[]} labels of the tokens
+ * @property {any} q @property {any} k @property {any} v @property {any} weight @property {any} output
+ * @property {number} position of the token that asks
+ * @property {number} best the position with the largest weight
+ * @property {any} [next] what stands behind the output
+ * @property {Object<string, string>} [states] by part, where it is not what belongs there: "lost" or "wrong"
+ * @property {number[]} [bright] positions that are shown in any case
+ */
+
+/** The columns that there is room for: positions, and runs of them that are folded into one. */
+export function columnsOf(weight, count, most, keep) {
+  const kept = new Set(Array.from({ length: count }, (_, i) => i));
+  const folded = () => {
+    const columns = [];
+    for (let i = 0; i < count; i++) {
+      const last = columns.at(-1);
+      if (kept.has(i)) columns.push({ from: i, to: i, folded: false });
+      else if (last?.folded) last.to = i;
+      else columns.push({ from: i, to: i, folded: true });
+    }
+    return columns;
+  };
+  const least = Array.from({ length: count }, (_, i) => i)
+    .filter((i) => !keep.includes(i))
+    .sort((a, b) => weight[a] - weight[b]);
+  for (const i of least) {
+    if (folded().length <= most) break;
+    kept.delete(i);
+  }
+  return folded();
+}
+
+/** @param {any} words of the picture */
+export function createVisit(words) {
+  const node = el("div.visit", { role: "grid", "aria-label": words.label });
+  let shown = null; // the visit that the cells hold
+  let built = ""; // the columns that stand there
+  let columns = [];
+  let parts = null;
+
+  const gutter = (name, note, extra) =>
+    el("div.gutter", { role: "rowheader" }, el("b", {}, name), el("span.note", {}, note), extra);
+
+  function build(visit, most) {
+    const weight = visit.weight;
+    const count = visit.position + 1;
+    columns = columnsOf(weight, count, most, [0, visit.best, visit.position, ...(visit.bright ?? [])]);
+    const name = JSON.stringify([columns, visit.labels.slice(0, count), visit.q.length]);
+    if (name === built) return;
+    built = name;
+    const slip = cellRow("q");
+    const home = cellRow("output");
+    const tags = { q: el("small.tag"), k: el("small.tag"), v: el("small.tag") };
+    const cards = columns.map((column) => cardOf(visit, column));
+    const books = columns.map((column) => bookOf(visit, column));
+    const weights = columns.map((column) =>
+      el("div.fit", { role: "gridcell", tabindex: "-1", "data-part": "weight", "data-row": column.from }),
+    );
+    const fans = [fan("down"), fan("up")];
+    const asks = el("span.who");
+    const takes = el("span.who");
+    const next = el("span.writes");
+    parts = { slip, home, tags, cards, books, weights, fans, asks, takes, next };
+    node.style.setProperty("--n", String(columns.length));
+    node.replaceChildren(
+      el(
+        "div.v-row.asking-row",
+        { role: "row" },
+        gutter(words.question, words.question_note, tags.q),
+        el("div.desk", { role: "none" }, el("div.slip", { role: "none", "data-ref": "q" }, asks, slip)),
+      ),
+      fans[0],
+      el(
+        "div.v-row",
+        { role: "row" },
+        gutter(words.cards, words.cards_note, tags.k),
+        el("div.drawer", { role: "none" }, ...cards.map((card) => card.node)),
+      ),
+      el(
+        "div.v-row.fits",
+        { role: "row" },
+        gutter(words.fit, words.fit_note),
+        el("div.drawer", { role: "none" }, ...weights),
+      ),
+      el(
+        "div.v-row",
+        { role: "row" },
+        gutter(words.books, words.books_note, tags.v),
+        el("div.drawer.shelf", { role: "none" }, ...books.map((book) => book.node)),
+      ),
+      fans[1],
+      el(
+        "div.v-row",
+        { role: "row" },
+        gutter(words.home, words.home_note),
+        el(
+          "div.desk",
+          { role: "none" },
+          el("div.slip.bag", { role: "none", "data-ref": "output" }, takes, home),
+          next,
+        ),
+      ),
+    );
+  }
+
+  function cardOf(visit, column) {
+    const cells = cellRow("k");
+    const label = column.folded
+      ? fill(words.folded, { count: whole(column.to - column.from + 1) })
+      : visit.labels[column.from];
+    const name = el("span.card-name", { role: "none", title: label }, label);
+    const box = el(
+      `div.card${column.folded ? ".folded" : ""}`,
+      { role: "none", "data-row": column.from },
+      name,
+      column.folded ? null : cells,
+    );
+    return { node: el("div.column", { role: "none" }, box), box, cells };
+  }
+
+  function bookOf(visit, column) {
+    const cells = cellRow("v");
+    const box = el(
+      `div.book${column.folded ? ".folded" : ""}`,
+      { role: "none", "data-row": column.from },
+      column.folded ? null : cells,
+    );
+    return { node: el("div.column", { role: "none" }, box), box, cells };
+  }
+
+  const fan = (way) =>
+    svg("svg", {
+      class: `fan ${way}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+      focusable: "false",
+    });
+
+  const sum = (weight, { from, to }) => {
+    let all = 0;
+    for (let i = from; i <= to; i++) all += weight[i];
+    return all;
+  };
+
+  /** The lines: the thickest last, on top of the others. */
+  function drawFan(drawing, weights) {
+    const n = columns.length;
+    const down = drawing.classList.contains("down");
+    drawing.setAttribute("viewBox", `0 0 ${n} 1`);
+    const lines = columns.map((_, i) => {
+      const [near, far] = [n / 2 + (i + 0.5 - n / 2) * SPREAD, i + 0.5];
+      const [top, bottom] = down ? [near, far] : [far, near];
+      const faint = weights[i] < FAINT;
+      return svg("path", {
+        d: `M${top} 0C${top} .55 ${bottom} .45 ${bottom} 1`,
+        class: faint ? "hair" : "beam",
+        "vector-effect": "non-scaling-stroke",
+        "stroke-width": faint ? 1 : num(1.5 + THICKEST * weights[i], 1),
+        "stroke-opacity": faint ? 1 : num(0.35 + 0.65 * Math.sqrt(weights[i]), 2),
+      });
+    });
+    const order = [...lines.keys()].sort((a, b) => weights[a] - weights[b]);
+    drawing.replaceChildren(...order.map((i) => lines[i]));
+  }
+
+  const STATES = ["fresh", "lost", "wrong"];
+  function setState(box, state) {
+    for (const name of STATES) box.classList.toggle(name, name === state);
+  }
+
+  function tag(box, state) {
+    box.textContent = words[state];
+    box.className = `tag ${state}`;
+  }
+
+  /**
+   * Show a visit in at most so many columns.
+   * @param {Visit} visit
+   */
+  function show(visit, most) {
+    build(visit, most);
+    shown = visit;
+    const { position, states = {} } = visit;
+    const weights = columns.map((column) => sum(visit.weight, column));
+    const scales = { k: fullShade(visit.k.data), v: fullShade(visit.v.data), q: fullShade(visit.q) };
+    const asker = visit.labels[position];
+    fillCells(parts.slip, visit.q, scales.q, `query of ${asker}`);
+    fillCells(parts.home, visit.output, scales.v, `output of ${asker}`);
+    setState(parts.slip.parentElement, states.q ?? "fresh");
+    parts.home.parentElement.classList.add("fresh");
+    parts.asks.textContent = fill(words.asks, { token: asker });
+    parts.takes.textContent = fill(words.takes, { token: asker });
+    columns.forEach((column, i) => {
+      const { from, folded } = column;
+      const own = from === position;
+      const [card, book] = [parts.cards[i], parts.books[i]];
+      const [state, other] = own ? ["fresh", "fresh"] : [states.k ?? "", states.v ?? ""];
+      setState(card.box, state);
+      setState(book.box, other);
+      const refs = [own ? "own" : "old", from === visit.best && !folded && "best"];
+      if (from === position - 1) refs.push("left");
+      for (const box of [card.box, book.box]) box.dataset.ref = refs.filter(Boolean).join(" ");
+      card.cells.dataset.ref = "k";
+      book.cells.dataset.ref = "v";
+      book.box.style.setProperty("--w", num(weights[i], 3).replace("−", "-"));
+      book.box.classList.toggle("taken", weights[i] >= 0.1);
+      card.box.classList.toggle("taken", weights[i] >= 0.1);
+      parts.weights[i].textContent = weights[i] < FAINT ? "·" : num(weights[i], 2).replace("0.", ".");
+      parts.weights[i].classList.toggle("taken", weights[i] >= 0.1);
+      if (folded) return;
+      fillCells(card.cells, visit.k.row(from), scales.k, `key of ${visit.labels[from]}`);
+      fillCells(book.cells, visit.v.row(from), scales.v, `value of ${visit.labels[from]}`);
+      for (const [cells, what] of [
+        [card.cells, states.k],
+        [book.cells, states.v],
+      ]) {
+        cells.toggleAttribute("inert", !own && what === "lost");
+      }
+    });
+    drawFan(parts.fans[0], weights);
+    drawFan(parts.fans[1], weights);
+    tag(parts.tags.q, states.q ?? "new");
+    tag(parts.tags.k, states.k ?? "old");
+    tag(parts.tags.v, states.v ?? "old");
+    parts.next.replaceChildren(...(visit.next ?? []));
+  }
+
+  return {
+    node,
+    show,
+    get shown() {
+      return shown;
+    },
+    /** Let the visit happen: the question comes in, goes along the cards, and the books are taken. */
+    play() {
+      node.classList.remove("playing");
+      void node.offsetWidth; // begins anew
+      node.classList.add("playing");
+    },
+    still: () => node.classList.remove("playing"),
+    /** What stands under a cell: its part, its position, and its entry. */
+    cellOf(cell, col) {
+      const part = cell.dataset.part ?? cell.parentElement.dataset.part;
+      if (!part || !shown) return null;
+      const own = part === "q" || part === "output";
+      const row = own ? shown.position : Number(cell.closest("[data-row]").dataset.row);
+      const column = columns.find(({ from }) => from === row);
+      return { part, row, col, column, own };
+    },
+    clear() {
+      built = "";
+      shown = null;
+    },
+  };
+}

@@ -1,0 +1,234 @@
+"""The cache used wrongly, one way at a time, on the running model: what the next token and the text become.
+
+All but the last token of the prompt are run as they should be. From then on each pass gets one token and a
+cache that was tampered with, or has its query exchanged. Every pass is held against a naive pass over the
+same tokens. What is done is done to the cache between the passes, or by a tap: the model has no case for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kvengine.cache import KVCache
+from kvengine.cost import pass_cost
+from kvengine.errors import ContextLengthError, PromptError
+from kvengine.generate import Sampler, greedy
+from kvengine.graph import GRAPH, sizes
+from kvengine.keep import _blind
+from kvengine.model import Tap, Transformer, _rotate
+
+#: right        the cache as it is
+#: old_query    the query of the token before the first of these passes serves for all of them
+#: no_keys      the earlier keys are lost: scores with earlier tokens are struck out before the softmax
+#: no_values    the earlier values are lost: zeros stand in their place
+#: swapped      keys are stored in the place of the values, and values in that of the keys
+#: unturned     keys are stored before the rotation that marks their position, and read like that
+#: turned_late  the same, but every stored key is turned each time it is read
+Misuse = Literal["right", "old_query", "no_keys", "no_values", "swapped", "unturned", "turned_late"]
+MISUSES: tuple[Misuse, ...] = get_args(Misuse)
+
+
+@dataclass(frozen=True)
+class Word:
+    """A token that a pass chose, and its probability there; what a naive pass over the same tokens would
+    choose; and the largest difference between the logits of the two."""
+
+    token_id: int
+    probability: float
+    naive_token: int
+    naive_probability: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """The first of these passes, as it saw the past: every layer and head, batch axis dropped.
+
+    `q` and `output` are [n_layers, n_heads, head_dim], `k` and `v` [n_layers, n_kv_heads, rows, head_dim],
+    `weights` [n_layers, n_heads, rows]; rows = all tokens of the prompt.
+    """
+
+    q: np.ndarray
+    k: np.ndarray
+    v: np.ndarray
+    weights: np.ndarray
+    output: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return sum(a.nbytes for a in (self.q, self.k, self.v, self.weights, self.output))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A text that went on with a misused cache.
+
+    `kept` is the numbers kept of each token in all layers; `multiplications` those of the last pass;
+    `turned` the numbers of stored keys that had to be turned for it.
+    """
+
+    misuse: Misuse
+    prompt_ids: tuple[int, ...]
+    words: tuple[Word, ...]
+    look: Look
+    kept: int
+    multiplications: int
+    turned: int
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """Everything written behind the prompt."""
+        return tuple(word.token_id for word in self.words)
+
+    @property
+    def difference(self) -> float:
+        """The largest between any of its logits and those of a naive pass over the same tokens."""
+        return max(word.difference for word in self.words)
+
+
+@torch.inference_mode()
+def misuse(
+    model: Transformer,
+    prompt_ids: Sequence[int],
+    how: Misuse,
+    *,
+    words: int,
+    sampler: Sampler = greedy,
+) -> Outcome:
+    """Let the prompt go on to `words` new tokens with a cache that is misused in one way.
+
+    Raises `PromptError` for fewer than two tokens, since the first pass needs a past, `ContextLengthError`
+    when the text outgrows the model, `ValueError` for fewer than one word.
+    """
+    if words < 1:
+        raise ValueError(f"{words} words cannot be written; ask for at least one")
+    if len(prompt_ids) < 2:
+        raise PromptError("A cache needs an earlier token and a new one; make the prompt longer.")
+    config, n = model.config, len(prompt_ids) - 1
+    if n + words > config.max_seq_len:
+        raise ContextLengthError(
+            f"The model was trained on {config.max_seq_len} positions, and the text would reach "
+            f"{n + words}; shorten it."
+        )
+    past = _Past(model, n + words)
+    token_ids = list(prompt_ids)
+    model(_batch(model, token_ids[:n]), past.cache, past.remember, last_only=True)
+    past.store(how, 0)
+    written: list[Word] = []
+    look: dict[str, Tensor] = {}
+    for _ in range(words):
+        start = past.cache.length
+        past.load(how)
+        tap = past.tap(how, look if not written else None)
+        logits = model(_batch(model, token_ids[start : start + 1]), past.cache, tap)[0, -1]
+        past.store(how, start)
+        naive = model(_batch(model, token_ids), last_only=True)[0, -1]
+        choice, other = sampler(logits, start + 1), sampler(naive, start + 1)
+        token_ids.append(choice)
+        written.append(
+            Word(
+                token_id=choice,
+                probability=float(logits.softmax(dim=-1)[choice]),
+                naive_token=other,
+                naive_probability=float(naive.softmax(dim=-1)[other]),
+                difference=float((logits - naive).abs().max()),
+            )
+        )
+    half = config.kv_floats_per_token // 2
+    return Outcome(
+        misuse=how,
+        prompt_ids=tuple(prompt_ids),
+        words=tuple(written),
+        look=_look(look, config.n_layers),
+        kept=half if how in ("no_keys", "no_values") else 2 * half,
+        multiplications=pass_cost(config, q_len=1, start=n + words - 1).multiplications,
+        turned=half * (n + words - 1) if how == "turned_late" else 0,
+    )
+
+
+def query_multiplications(model: Transformer) -> int:
+    """Those of a token's queries, in all layers: all that a stored query could ever save."""
+    shapes = sizes(model.config, q_len=1, end=1)
+    return model.config.n_layers * GRAPH["q"].multiplications(shapes)
+
+
+@dataclass
+class _Past:
+    """A cache, and what the last pass had beside it: its queries, and its keys before the rotation."""
+
+    model: Transformer
+    rows: int
+    cache: KVCache = field(init=False)
+    raw: Tensor = field(init=False)  # keys before the rotation, in the shape of `cache.k`
+    queries: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        device, dtype = self.model.device, self.model.dtype
+        self.cache = KVCache(self.model.config, max_seq_len=self.rows, device=device, dtype=dtype)
+        self.raw = torch.zeros_like(self.cache.k)
+        self._layer_of = {f"layers.{i}.attn.k": i for i in range(self.model.config.n_layers)}
+
+    def remember(self, name: str, tensor: Tensor) -> Tensor:
+        if name.endswith("attn.q_rot"):
+            self.queries.setdefault(name, tensor[:, :, -1:])
+        elif name in self._layer_of:
+            start = self.cache.length
+            self.raw[self._layer_of[name], :, :, start : start + tensor.shape[2]] = tensor
+        return tensor
+
+    def store(self, how: Misuse, start: int) -> None:
+        """What becomes of the rows from `start` on, which a pass has just stored."""
+        new = (slice(None), slice(None), slice(None), slice(start, self.cache.length))
+        k, v = self.cache.k, self.cache.v
+        if how == "swapped":
+            k[new], v[new] = v[new].clone(), k[new].clone()
+        elif how in ("unturned", "turned_late"):
+            k[new] = self.raw[new]
+        elif how == "no_values":
+            v[new] = 0
+        elif how == "no_keys":
+            k[new] = 0
+
+    def load(self, how: Misuse) -> None:
+        """What is done to the stored rows before a pass reads them."""
+        if how == "turned_late":
+            n = self.cache.length
+            turned = _rotate(self.raw[:, :, :, :n], self.model.cos[:n], self.model.sin[:n])
+            self.cache.k[:, :, :, :n] = turned
+
+    def tap(self, how: Misuse, look: dict[str, Tensor] | None) -> Tap:
+        blind = _blind(self.cache.length) if how == "no_keys" else None
+
+        def tap(name: str, tensor: Tensor) -> Tensor:
+            if how == "old_query" and name.endswith("attn.q_rot"):
+                tensor = self.queries[name]
+            self.remember(name, tensor)
+            if blind:
+                tensor = blind(name, tensor)
+            if look is not None and name.endswith(_LOOKED_AT):
+                look[name] = tensor.clone()
+            return tensor
+
+        return tap
+
+
+_LOOKED_AT = ("attn.q_rot", "attn.k_all", "attn.v_all", "attn.weights", "attn.z")
+
+
+def _look(tensors: dict[str, Tensor], n_layers: int) -> Look:
+    q, k, v, weights, z = (
+        torch.stack([tensors[f"layers.{i}.{name}"][0] for i in range(n_layers)]).numpy(force=True)
+        for name in _LOOKED_AT
+    )
+    look = Look(q=q[:, :, 0], k=k, v=v, weights=weights[:, :, 0], output=z[:, :, 0])
+    for array in (look.q, look.k, look.v, look.weights, look.output):
+        array.flags.writeable = False
+    return look
+
+
+def _batch(model: Transformer, token_ids: Sequence[int]) -> Tensor:
+    return torch.tensor([list(token_ids)], dtype=torch.long, device=model.device)

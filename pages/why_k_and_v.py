@@ -1,0 +1,81 @@
+"""Why K and V are kept and not Q: a visit to a library, the cache used wrongly, and what a key holds."""
+
+import streamlit as st
+
+from explainer.kit import cache, scene, session
+from explainer.kit.encode import token_label
+from explainer.kit.words import say
+from explainer.why_k_and_v import runs
+from explainer.why_k_and_v import scene as drawn
+from explainer.why_k_and_v.choice import LONGEST, READERS, WhyChoice, changed_of
+from explainer.why_k_and_v.words import WORDS
+from kvengine import PromptError
+
+NAME = "why_k_and_v"
+
+common, own, card = session.common(), session.own(WhyChoice), session.card()
+prompt, tokenizer = session.prompt_ids(), cache.tokenizer(card.name)
+layer, head, temperature, seed = common.layer, common.head, common.temperature, common.seed
+
+if len(prompt) == 1:
+    st.info(WORDS["prompt"]["empty"], icon=":material/info:")
+elif len(prompt) > LONGEST:
+    used = {"tokens": f"{len(prompt):,}", "used": str(LONGEST)}
+    st.info(say(WORDS["prompt"]["long"], **used), icon=":material/info:")
+
+# The readers are the first steps of the walkthrough's walk.
+history = max(1, min(len(prompt), LONGEST) - 1)
+walk, recorded = cache.recording(
+    card.name,
+    prompt[: history + 1],
+    history=history,
+    position=history + READERS - 1,
+    temperature=temperature,
+    seed=seed,
+)
+ids = recorded.token_ids[: history + 1]
+texts = tokenizer.texts(recorded.token_ids)
+labels = [token_label(text) for text in texts]
+position = changed_of(own, history)
+outcomes = runs.outcomes(card.name, ids, temperature=temperature, seed=seed)
+_, whole = cache.recomputation(card.name, ids, t=history, premise=0, temperature=temperature, seed=seed)
+shown = history + READERS
+
+data = {
+    "key": cache.identity("why", card.name, ids, temperature, seed),
+    "revision": session.revision(),
+    "at": {"lap": 0, "stage": own.stage},
+    "reader": own.reader,
+    "row": own.row,
+    "piece": own.piece,
+    "name": own.name,
+    "operands": [
+        f"operands/weights/{card.name}/{layer}",
+        f"operands/walk/{walk}/{layer}/{recorded.rows}",
+    ],
+}
+data |= drawn.scene(card.config)
+data["library"] = drawn.library(recorded, texts, layer=layer, head=head)
+data["roles"] = drawn.roles(runs.reads(card.name, recorded.token_ids[:shown]), labels[:shown])
+data["experiments"] = drawn.experiments(
+    outcomes.by_misuse, tokenizer.token_text, card.config, layer=layer, head=head
+)
+data["everything"] = drawn.kept(card.config, history, whole.read)
+data["holds"] = None
+if position:
+    exchanged = runs.changed(card.name, ids, position=position)
+    other = token_label(tokenizer.token_text(exchanged.token_ids[position]))
+    data["holds"] = drawn.holds(exchanged.rows, labels[:history], position, labels[position], other)
+with_mask, without = (runs.changed(card.name, ids, causal=causal) for causal in (True, False))
+data["unmasked"] = drawn.unmasked(with_mask.rows, without.rows, labels[: history + 1])
+try:
+    found = runs.spelled(card.name, own.name)
+    data["spelling"] = drawn.spelling(found, tokenizer.token_text, card.config, name=own.name)
+except PromptError as error:
+    data["spelling"] = {"error": str(error)}
+
+scene.mount(
+    NAME,
+    data,
+    on_view_change=lambda: session.choose(**scene.sent(NAME, "view")),
+)
