@@ -6,6 +6,7 @@ from pathlib import Path
 from explainer.avoided_work.choice import AvoidedChoice
 from explainer.start.choice import StartChoice
 from explainer.walkthrough.choice import WalkthroughChoice
+from explainer.why_k_and_v.choice import WhyChoice
 
 DIRECTORY = Path(__file__).parent.parent / "pages"
 
@@ -25,5 +26,6 @@ PAGES = (
     Page("start", "Start", StartChoice),
     Page("walkthrough", "Walkthrough", WalkthroughChoice),
     Page("avoided_work", "The avoided work", AvoidedChoice),
+    Page("why_k_and_v", "Why K and V", WhyChoice),
     Page("timing", "Timing lab", group="Measure"),
 )
