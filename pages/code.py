@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from explainer.code import runs
+from explainer.code import changes, runs
 from explainer.code.choice import PARTS, CodeChoice
+from explainer.code.listing import pieces
 from explainer.code.scene import stops_of_stages
 from explainer.code.words import WORDS, explained
 from explainer.kit import address, cache, scene, session
 from explainer.kit.controls import follow, more_controls, picked
+from explainer.kit.words import say
 
 NAME = "code"
 
@@ -30,7 +32,7 @@ shared = {
     "part": part,
     "revision": session.revision(),
     "link": address.write(common),
-    "words": {key: value for key, value in WORDS.items() if key not in ("line", "parts")},
+    "words": {key: value for key, value in WORDS.items() if key not in ("line", "change", "parts")},
     "terms": explained(),
 }
 temperature, seed = common.temperature, common.seed
@@ -51,6 +53,22 @@ if part == "run":
         "id": f"{walk} {token} {common.layer} {common.head}",
         "at": {"lap": token, "stage": at},
     }
+elif part == "own":
+    if len(prompt) > runs.LONGEST:
+        st.info(say(WORDS["own"]["empty"], used=str(runs.LONGEST)), icon=":material/info:")
+    if not changes.plain(card.config):
+        st.info(WORDS["own"]["plain"], icon=":material/info:")
+        st.stop()
+    walk = cache.identity("own", card.name, prompt)
+    asked = scene.sent(NAME, "try") or {}
+    change = asked["change"] if asked.get("walk") == walk else own.change
+    data = changes.scene(
+        runs.outcomes(card, common.prompt, change),
+        runs.appending(card.config),
+        cache.tokenizer(card.name).token_text,
+        expanded_in=runs.grouped(card).config,
+    )
+    drawn = data | {"walk": walk, "at": {"lap": 0, "stage": own.change}}
 else:
-    drawn = {}
-scene.mount(NAME, shared | drawn, on_at_change=lambda: None)
+    drawn = runs.library() | {"code": pieces(runs.TEN_LINES.rstrip("\n"))}
+scene.mount(NAME, shared | drawn, on_at_change=lambda: None, on_try_change=lambda: None)

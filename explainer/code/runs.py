@@ -1,14 +1,24 @@
 """What the visitors of the code page share: steps run line by line, and the caches with their bugs."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from explainer.code.changes import plain
+from explainer.code.own import CHANGES, Appending, Outcome, run_text, time_appending, try_out
 from explainer.code.scene import Runs, scene
-from explainer.kit.cache import COMPUTING, MIB, identity, model, tokenizer
+from explainer.kit.cache import COMPUTING, MIB, cards, identity, model, prompt_tokens, tokenizer
 from explainer.kit.shelf import Shelf
-from kvengine import sampler
+from kvengine import ModelCard, sampler
+from kvengine.config import Config
 from kvengine.generate import text_of_length
 from kvengine.lines import decode_step
+
+TEN_LINES = Path(__file__).with_name("ten_lines.py").read_text(encoding="utf-8")
+
+#: Of a longer prompt so many tokens are used to try a cache out.
+LONGEST = 257
 
 
 @dataclass(frozen=True)
@@ -54,3 +64,56 @@ def step(
         return Kept(data, 2 * MIB // 8)
 
     return STEPS.get(key, make).data
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What one changed cache did."""
+
+    outcome: Outcome
+
+    @property
+    def nbytes(self) -> int:
+        return 1024
+
+
+#: Changes that were run, for each model and text.
+TRIED: Shelf[str, Tried] = Shelf(2 * MIB)
+
+
+def grouped(card: ModelCard) -> ModelCard:
+    """The model to expand heads in: the chosen one if it has groups of them, or another that has."""
+    with_groups = (other for other in cards() if other.config.group_size > 1 and plain(other.config))
+    return card if card.config.group_size > 1 else next(with_groups, card)
+
+
+def outcomes(card: ModelCard, prompt: str, change: int) -> dict[str, Outcome]:
+    """What the changes did with a prompt: those that were run before, and the one asked for, from 1."""
+    found = {}
+    for i, key in enumerate(CHANGES, start=1):
+        name = grouped(card).name if key == "expanded" else card.name
+        token_ids = prompt_tokens(name, prompt)[:LONGEST]
+        place = identity("own", name, token_ids, key)
+
+        def make(name: str = name, token_ids: tuple[int, ...] = token_ids, key: str = key) -> Tried:
+            with COMPUTING:
+                return Tried(try_out(model(name), token_ids, key))
+
+        kept = TRIED.get(place, make) if i == change else TRIED.peek(place)
+        if kept:
+            found[key] = kept.outcome
+    return found
+
+
+@lru_cache(maxsize=16)
+def appending(config: Config) -> dict[str, Appending]:
+    """What an append takes, in place and by copying, alone among all that the pages compute."""
+    with COMPUTING:
+        return {key: time_appending(config, key) for key in ("none", "grow")}
+
+
+@lru_cache(maxsize=1)
+def library() -> dict[str, str]:
+    """The ten lines, and what they print: run once, in this process."""
+    with COMPUTING:
+        return {"text": TEN_LINES, "printed": run_text(compile(TEN_LINES, "ten_lines.py", "exec"))}
