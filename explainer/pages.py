@@ -13,19 +13,24 @@ DIRECTORY = Path(__file__).parent.parent / "pages"
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its file below `pages/`, name, the class that declares its address parameters, and group."""
+    """A page: its file below `pages/`, name, the class that declares its address parameters, and group.
+
+    `token` names the parameter that holds the position of the token shown, where there is one: it goes along
+    to the next page that has one. What a page tells and what leads to it stands in `path/path.toml`.
+    """
 
     file: str
     title: str
     choice: type | None = None
     group: str = "Understand"
+    token: str = ""
 
 
 #: In the order of the navigation, group by group; the first is the one that opens.
 PAGES = (
     Page("start", "Start", StartChoice),
-    Page("walkthrough", "Walkthrough", WalkthroughChoice),
-    Page("avoided_work", "The avoided work", AvoidedChoice),
+    Page("walkthrough", "Walkthrough", WalkthroughChoice, token="token"),
+    Page("avoided_work", "Avoided work", AvoidedChoice, token="tokens"),
     Page("why_k_and_v", "Why K and V", WhyChoice),
     Page("timing", "Timing lab", group="Measure"),
 )
