@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import streamlit as st
-from streamlit.navigation.page import StreamlitPage
 
 from explainer.kit.controls import controls
 from explainer.kit.session import errors_shown, restore
 from explainer.pages import DIRECTORY, PAGES
+from explainer.path import bar
 
 #: The page's icon; one of streamlit's own would be fetched from the internet.
 ICON = Path(__file__).parent / "kit" / "icon.svg"
@@ -18,10 +18,7 @@ st.set_page_config(page_title="The KV cache, live", page_icon=ICON, layout="wide
 entries = {
     st.Page(DIRECTORY / f"{page.file}.py", title=page.title, default=page is PAGES[0]): page for page in PAGES
 }
-groups: dict[str, list[StreamlitPage]] = {}
-for entry, named in entries.items():
-    groups.setdefault(named.group, []).append(entry)
-chosen = st.navigation(groups, position="top")
+chosen = st.navigation(list(entries), position="hidden")  # the bar shows them
 page = entries[chosen]
 # A link from before there was a start page names a stage or a token of the walkthrough, then the first page.
 # Followed only as a session opens: else Back could never go past it.
@@ -30,7 +27,14 @@ if page.file == "start" and "opened" not in st.session_state and OLD_LINK & set(
     walkthrough = next(entry for entry in entries if entries[entry].file == "walkthrough")
     st.switch_page(walkthrough, query_params=st.query_params.to_dict())
 st.session_state["opened"] = True
+door, params = bar.wanted()
+for entry, behind in entries.items():
+    if behind.file == door:
+        st.switch_page(entry, query_params=params)
 with errors_shown():
     restore(page.file, page.choice)
+    bar.draw(PAGES, page)
     controls()
     chosen.run()
+    if page is not PAGES[0]:  # that one has doors of its own
+        bar.foot()

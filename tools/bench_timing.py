@@ -20,7 +20,7 @@ from kvengine.race import BLOCK, REHEARSALS, TimedStep, race
 from kvengine.speed import step_cost
 from kvengine.timing import CACHED, NAIVE, Row, lengths_up_to, sweep
 from kvengine.weights import CHECKPOINTS
-from tools.browser import find_browser, launch_args
+from tools.browser import find_browser, launch_args, switch
 from tools.server import serve
 
 MODEL = "stories-1m-h8-kv8"
@@ -249,7 +249,7 @@ def walkthrough_beside_a_sweep() -> None:
         alone = _step_times(walk.locator(".next-step").evaluate)
         lab = browser.new_context().new_page()
         lab.goto(server.url)
-        lab.get_by_role("link", name="Timing").click(timeout=60_000)
+        switch(lab, "Measure", "Timing lab")
         lab.get_by_role("slider", name="Longest text").press("End")
         lab.get_by_text("torch.cat every step").click()  # a fourth operation: the sweep lasts longer
         lab.get_by_role("button", name="Start the sweep").click()

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -66,6 +70,13 @@ def ensure_browser() -> Path:
     if not (_is_root() and Path("/etc/debian_version").exists() and _install_debian_package()):
         _runs([sys.executable, "-m", "playwright", "install", "chromium"])
     return find_browser()
+
+
+def switch(page: "Page", group: str, title: str) -> None:
+    """Open another page of the app from a menu of the bar at the top, within the session."""
+    bar = page.get_by_role("navigation", name="Pages")
+    bar.get_by_role("button", name=group).click(timeout=60_000)
+    bar.get_by_role("link", name=title).click()
 
 
 def _candidates() -> Iterator[Path]:

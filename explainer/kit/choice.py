@@ -32,6 +32,7 @@ class Common:
     head: int = whole("head", 0, 0, lambda c: c.n_heads - 1, "The heads are {low} to {high}", adapts=True)
     temperature: float = real("temperature", 0.0, 0, 2, "The temperature is {low} to {high}")
     seed: int = whole("seed", 0, 0, 9999, "The seed is {low} to {high}")
+    path: int = whole("path", 0, 0, 2, "The paths are 1, of ten minutes, and 2, of forty")
 
 
 def card_for(choice: Common, cards: tuple[ModelCard, ...]) -> ModelCard:

@@ -12,6 +12,7 @@ from explainer.kit.choice import EXAMPLES
 from kvengine import load_model, load_tokenizer
 from kvengine.compare import State
 from kvengine.experiments import Premise, Recomputation, name_of, recompute, text_of_length
+from tools.browser import switch
 
 MODEL = load_model("stories-1m-h8-kv8")
 STEP = {key: step for step, key in enumerate(KEYS, start=1)}  # places on the rail
@@ -55,7 +56,7 @@ def recomputed(t: int, premise: Premise | None = None) -> Recomputation:
 def open_page(page: Page, app_url: str, query: str = "") -> None:
     # By way of the start page: Streamlit looks for itself below a page's own path first, and that is logged.
     page.goto(app_url)
-    page.get_by_role("link", name="The avoided work").click()
+    switch(page, "Understand", "Avoided work")
     expect(page.locator(".head b").first).to_be_visible()
     expect(page).to_have_url(re.compile("op=1"))
     if query:

@@ -11,12 +11,13 @@ from explainer.kit.encode import pack
 from explainer.timing.scene import race_scene
 from kvengine.race import TimedStep
 from kvengine.timing import CACHED, NAIVE
+from tools.browser import switch
 
 
 @pytest.fixture
 def lab(page: Page, app_url: str) -> Page:
     page.goto(app_url)
-    page.get_by_role("link", name="Timing").click(timeout=30_000)
+    switch(page, "Measure", "Timing lab")
     expect(page.get_by_role("heading", name="Do both paths say the same?")).to_be_visible(timeout=30_000)
     return page
 

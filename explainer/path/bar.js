@@ -1,0 +1,153 @@
+// The bar above every page, and the next idea below it.
+
+import { inAddress } from "../web/address.js";
+import { el } from "../web/dom.js";
+import { door, leads, nextIdea, onWay } from "../web/way.js";
+
+const PHONE = 600; // below it a panel is as wide as the window
+const feet = new WeakMap(); // host of a foot -> what undoes it
+
+/** Streamlit calls this whenever the data or the theme change. */
+export default function bar(component) {
+  const { parentElement: host, data } = component;
+  const root = host.querySelector(".way-root");
+  if (data.part === "foot") {
+    if (!feet.has(host)) feet.set(host, foot(root));
+  } else {
+    const moves = movesOf(component);
+    leads({ ...data, ...moves });
+    draw(root, data, moves);
+  }
+  return () =>
+    setTimeout(() => {
+      if (host.isConnected) return;
+      feet.get(host)?.();
+      feet.delete(host);
+    });
+}
+
+/** What Python is asked for: it opens the page, in the same session. */
+function movesOf({ data, setTriggerValue }) {
+  const go = (page, params = null) => setTriggerValue("go", { page, params });
+  return {
+    go,
+    onward() {
+      const [here, there] = data.token;
+      const token = here && there && inAddress(here);
+      go(data.next.page, token ? { ...data.link, [there]: token } : null);
+    },
+    take: (path, page) => setTriggerValue("go", { path, page }),
+  };
+}
+
+// ---- the bar -----------------------------------------------------------------------------------------------
+
+function draw(root, data, moves) {
+  const groups = new Map();
+  for (const [file, { group }] of Object.entries(data.pages)) {
+    groups.set(group, [...(groups.get(group) ?? []), file]);
+  }
+  const here = data.pages[data.here];
+  const list = (files, spec = "ul") => el(spec, {}, ...files.map((file) => el("li", {}, link(data, file))));
+  const apart = [...groups].map(([name, files]) => {
+    const current = name === here.group;
+    return menu(name, [name, current ? el("b", {}, here.title) : null], [list(files)]);
+  });
+  const all = [...groups].flatMap(([name, files]) => [el("p.group", {}, name), list(files)]);
+  const { words, next } = data;
+  root.replaceChildren(
+    el(
+      "nav",
+      { "aria-label": words.pages },
+      el("div.apart", {}, ...apart),
+      el("div.as-one", {}, menu("all", ["☰", el("b", {}, here.title)], all)),
+    ),
+    el(
+      "div.path",
+      {},
+      paths(data, list, moves),
+      door(
+        "a.next",
+        next.page,
+        { open: moves.onward },
+        el("span.long", {}, `${words.next} `),
+        `${next.title} →`,
+      ),
+    ),
+  );
+}
+
+function link({ pages, here, words }, file) {
+  const { title, learn, seen } = pages[file];
+  const page = door(
+    "a.page",
+    file,
+    {},
+    el("i", { "aria-hidden": true }, seen ? "✓" : ""),
+    el("b", {}, title, seen ? el("span.sr", {}, ` (${words.seen})`) : null),
+    learn ? el("span.learn", {}, learn) : null,
+  );
+  if (file === here) page.setAttribute("aria-current", "page");
+  return page;
+}
+
+/** A button that opens a panel; the browser closes it with Escape, and when something else is clicked. */
+function menu(name, label, children) {
+  const panel = el("div.panel", { id: `panel-${name}`, popover: "auto" }, ...children);
+  const button = el("button", { type: "button" }, ...label, el("i", { "aria-hidden": true }, "▾"));
+  button.popoverTargetElement = panel;
+  panel.addEventListener("beforetoggle", () => {
+    const { left, right, bottom } = button.getBoundingClientRect();
+    const width = document.documentElement.clientWidth;
+    const side = (px, nearer) => (width < PHONE ? "8px" : nearer ? `${Math.max(8, px)}px` : "auto");
+    panel.style.top = `${bottom + 4}px`;
+    panel.style.left = side(left, left < width / 2);
+    panel.style.right = side(width - right, left >= width / 2);
+  });
+  panel.addEventListener("click", (event) => {
+    if (/** @type {any} */ (event.target).closest("a, .take")) panel.hidePopover();
+  });
+  return el("div", {}, button, panel);
+}
+
+function paths({ words, place, path, paths: known, here, home }, list, moves) {
+  const sections = known.map(({ name, about, pages }, i) => {
+    const mine = path === i + 1;
+    const take = el("button.take", { type: "button" }, mine ? words.leave : words.take);
+    take.onclick = () => (mine ? moves.take(0) : moves.take(i + 1, pages[0] === here ? null : pages[0]));
+    return el("section", {}, el("h2", {}, name), el("p", {}, about), list(pages, "ol"), take);
+  });
+  const long = (text) => el("span.long", {}, text);
+  const label = path
+    ? [long(`${known[path - 1].name}: `), place]
+    : [words.paths, here === home ? long(words.choose) : null];
+  return menu("paths", [el("span", {}, ...label)], [el("div.paths", {}, ...sections)]);
+}
+
+// ---- below the page ----------------------------------------------------------------------------------------
+
+/** Drawn where it does not take a page that fits its screen beyond it: there, the bar has the same door. */
+function foot(root) {
+  const main = document.querySelector("[data-testid=stMain]");
+  const page = document.querySelector(".stMainBlockContainer");
+  const tell = () => {
+    root.replaceChildren(el("p.foot", {}, ...nextIdea()));
+    fit();
+  };
+  function fit() {
+    if (!main) return;
+    root.hidden = false;
+    const over = main.scrollHeight - main.clientHeight;
+    root.hidden = over > 0 && over <= root.offsetHeight;
+  }
+  const undo = onWay(tell);
+  const observer = new ResizeObserver(fit);
+  if (page) observer.observe(page);
+  addEventListener("resize", fit);
+  tell();
+  return () => {
+    undo();
+    observer.disconnect();
+    removeEventListener("resize", fit);
+  };
+}
