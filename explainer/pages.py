@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explainer.avoided_work.choice import AvoidedChoice
+from explainer.code.choice import CodeChoice
 from explainer.start.choice import StartChoice
 from explainer.walkthrough.choice import WalkthroughChoice
 from explainer.why_k_and_v.choice import WhyChoice
@@ -33,4 +34,5 @@ PAGES = (
     Page("avoided_work", "Avoided work", AvoidedChoice, token="tokens"),
     Page("why_k_and_v", "Why K and V", WhyChoice),
     Page("timing", "Timing lab", group="Measure"),
+    Page("code", "Code", CodeChoice, "Use", token="token"),
 )
