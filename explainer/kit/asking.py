@@ -23,10 +23,13 @@ class Option:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
-def asked(kind: str, right: Option, *wrong: Option, veil: bool = False) -> dict[str, Any] | None:
+def asked(
+    kind: str, right: Option, *wrong: Option, values: Mapping[str, str] | None = None, veil: bool = False
+) -> dict[str, Any] | None:
     """A question as the scene gets it; None where no wrong answer is left that differs from the right one.
 
-    `veil`: the picture that is shown before the answer holds it, and is covered meanwhile.
+    `values` are those of all its sentences, besides the step's. `veil`: the picture that is shown before the
+    answer holds it, and is covered meanwhile.
     """
     options = {right.text: right}
     for option in wrong:
@@ -38,5 +41,6 @@ def asked(kind: str, right: Option, *wrong: Option, veil: bool = False) -> dict[
         "kind": kind,
         "answer": ordered.index(right),
         "veil": veil,
+        "values": dict(values or {}),
         "options": [[option.why, option.text, dict(option.values)] for option in ordered],
     }

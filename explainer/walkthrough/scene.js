@@ -2,6 +2,7 @@
 
 import { arithmetic } from "../web/arithmetic.js";
 import { operands } from "../web/arrays.js";
+import { questionOf } from "../web/asking.js";
 import { fillCells, fullShade } from "../web/cells.js";
 import { num } from "../web/dom.js";
 import { createMap } from "../web/map.js";
@@ -183,10 +184,8 @@ export default function walkthrough(root) {
         if (lap + 3 >= end && end < scene.max_seq_len) ask(lap);
       },
       question({ lap, stage: n }) {
-        const { values, answers } = stepAt(lap);
-        const [options, answer] = answers[n - 1];
-        const text = fill(scene.stages[n - 1].question, values);
-        return { text, options: options.map((option) => ({ text: option, why: "" })), answer };
+        const { values, asked: inStages } = stepAt(lap);
+        return questionOf(scene.questions, values, inStages[n - 1]);
       },
       said({ lap, stage: n }) {
         const { title, focus, why } = scene.stages[n - 1];

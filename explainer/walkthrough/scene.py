@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from explainer.kit.encode import token_label
+from explainer.walkthrough.questions import questions
 from explainer.walkthrough.words import (
     WORDS,
     Moment,
-    answers,
     contribution,
     explained,
     meters,
@@ -72,6 +72,7 @@ def scene(
         "contribution": WORDS["contribution"],
         "pattern": WORDS["pattern"],
         "ending": WORDS["ending"],
+        "questions": WORDS["question"],
         "proof": WORDS["proof"],
         "terms": explained(),
         "arithmetic": ARITHMETIC,
@@ -92,7 +93,7 @@ def scene(
                 "giver": moment.giver,
                 "meters": meters(config, moment.position),
                 "whole": whole_step(config, moment.position),
-                "answers": answers(moment),
+                "asked": questions(moment),
                 "top": [[token_label(text_of(token)), round(chance, 4)] for token, chance in step.top],
                 "differences": dict(step.proof.differences),
                 "numbers": f"{step.proof.numbers:,}",

@@ -89,8 +89,8 @@ def values(m: Moment) -> dict[str, str]:
         "naive_old_rows": f"{(n + 1) * c.n_layers:,}",
         "fresh_rows": f"{c.n_layers:,}",
         "giver": label[giver],
-        "share": _percent(m.shares[giver]),
-        "best_share": _percent(m.shares[best]),
+        "share": percent(m.shares[giver]),
+        "best_share": percent(m.shares[best]),
         "last": f"{n - 1:,}",
         "next": f"{n + 1:,}",
     }
@@ -112,32 +112,11 @@ def pattern(m: Moment) -> str:
     return "previous" if m.best == m.position - 1 > 0 else "none"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A part of the output; a part can be negative, where a value points the other way."""
     if abs(share) < 0.0005:
         return "next to nothing"
     return f"{share:.1%}".replace("-", "−") if abs(share) < 0.1 else f"{share:.0%}"
-
-
-def answers(m: Moment) -> tuple[tuple[tuple[str, ...], int], ...]:
-    """For the question before each stage, the options and which of them is right."""
-    n = m.position
-    heaviest: dict[str, int] = {}
-    for at in np.argsort(-m.weights, kind="stable"):
-        heaviest.setdefault(m.labels[at], int(at))
-    tokens = tuple(sorted(list(heaviest)[:4], key=heaviest.__getitem__))  # as they stand in the text
-    return (
-        _options("1", str(n), str(n + 1)),
-        _options("0", "1", str(n)),
-        _options(str(n + 1), str(n), "1"),
-        (tokens, tokens.index(m.labels[m.best])),
-        _options("1", str(n + 1), str(n + 2)),
-    )
-
-
-def _options(right: str, *others: str) -> tuple[tuple[str, ...], int]:
-    """In the order of their size, so that the place gives nothing away."""
-    options = sorted({right, *others}, key=int)
-    return tuple(options), options.index(right)
 
 
 def meters(config: Config, position: int) -> tuple[tuple[int, int], ...]:

@@ -22,17 +22,18 @@ import { fill } from "./words.js";
  * A question as explainer/kit/asking.py sends it: its sentences are templates, filled in here.
  * @param {Object<string, any>} tables of words.toml: by kind of question its `text`, and `why` by name
  * @param {Object<string, any>} values of the step
- * @param {{kind: string, answer: number, veil: boolean, options: [string, string, Object<string, string>][]} | null} asked
+ * @param {{kind: string, answer: number, veil: boolean, values: Object<string, string>, options: [string, string, Object<string, string>][]} | null} asked
  * @returns {Question | null}
  */
 export function questionOf(tables, values, asked) {
   if (!asked) return null;
   const { text, why } = tables[asked.kind];
+  const said = { ...values, ...asked.values };
   return {
-    text: fill(text, values),
+    text: fill(text, said),
     options: asked.options.map(([name, option, more]) => ({
       text: option,
-      why: fill(why[name], { ...values, ...more }),
+      why: fill(why[name], { ...said, ...more }),
     })),
     answer: asked.answer,
     veil: asked.veil,

@@ -260,26 +260,46 @@ def test_play_goes_on_by_itself_and_a_key_stops_it(page: Page, app_url: str) -> 
     expect(page.get_by_label("Play")).to_be_visible()
 
 
-def test_a_learner_can_be_asked_before_each_stage(page: Page, app_url: str) -> None:
+def test_a_learner_can_be_asked_before_each_stage(page: Page, app_url: str, axe: Any) -> None:
     open_page(page, app_url)
     page.get_by_label("Ask me before each stage").click()
-    page.keyboard.press("ArrowRight")
-    expect(page.locator(".asking .over")).to_contain_text("Before stage 2 of 5")
+    asking, told = page.locator(".asking"), page.locator(".told")
+    options = asking.locator(".option")
+    expect(asking).to_contain_text("The text has 14 tokens now.")
+    for telling in (told, page.locator(".text .next"), page.locator(".picture-area")):
+        expect(telling).to_be_hidden()
+    page.locator(".asking .option", has_text="13 tokens").click()
+    expect(asking.locator(".verdict")).to_have_text(["✗ Not “13 tokens”.", "✓ It is “1 token”."])
+    expect(asking).to_contain_text("So many tokens stand before “to”.")
+    expect(page.locator(".told .over")).to_contain_text("Stage 1 of 5")
+    expect(page.locator(".picture-area")).to_be_visible()
+    expect(page.locator(".next-step")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(asking.locator(".over")).to_have_text("Before stage 2 of 5")
     assert read(page)["stage"] == 1, "the scene waits for the answer"
-    page.get_by_role("button", name="13", exact=True).click()
-    expect(page.locator(".verdict")).to_have_text("✗ It is 0.")
-    expect(page.locator(".over")).to_contain_text("Stage 2 of 5")
+    expect(told).to_be_hidden()
+    expect(options.first).to_be_focused()
+    assert axe(page) == []
+    page.keyboard.press("1")
+    expect(asking.locator(".verdict")).to_have_text("✓ Right: 0 rows.")
+    expect(page.locator(".live")).to_contain_text(
+        "0 of 13,312 stored numbers changed, in all layers and heads."
+    )
+    assert axe(page) == []
     page.keyboard.press("ArrowRight")
-    page.get_by_role("button", name="14", exact=True).click()
-    expect(page.locator(".verdict")).to_have_text("✓ Right.")
+    page.keyboard.press(str(1 + [text[1:] for text in options.all_inner_texts()].index("\n“Sara”")))
+    expect(asking.locator(".verdict")).to_have_text("✓ Right: “Sara”.")
     page.keyboard.press("ArrowRight")
-    page.get_by_role("button", name="Sara", exact=True).click()
-    expect(page.locator(".verdict")).to_have_text("✓ Right.")
+    expect(asking).to_contain_text("How much of all the weight does “Sara” get?")
+    page.locator(".option", has_text="80%").click()
+    expect(asking.locator(".score")).to_have_text("Right so far: 3 of 4 in this session.")
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".asking .over")).to_contain_text("Before stage 5 of 5")
+    expect(asking.locator(".over")).to_have_text("Before stage 5 of 5")
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".over")).to_contain_text("Stage 5 of 5")
+    expect(page.locator(".told .over")).to_contain_text("Stage 5 of 5")
     expect(page).to_have_url(re.compile("ask=1"))
+    page.keyboard.press("ArrowRight")
+    expect(asking.locator(".over")).to_have_text("Before stage 1 of 5 of the next token")
 
 
 def test_the_walk_ends_where_the_model_does(page: Page, app_url: str) -> None:

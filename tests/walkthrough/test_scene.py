@@ -142,9 +142,6 @@ def test_the_largest_weight_is_not_taken_for_the_largest_part() -> None:
         giver = data["steps"][i]["giver"]
         assert shares[giver] > 5 * shares[0]
         assert f"“{data['labels'][giver]}”" in said(data, i, 4, "why")
-        options, answer = data["steps"][i]["answers"][3]
-        assert options[answer] == "(start)", "the question is about the weight, and says so"
-    assert "largest weight" in data["stages"][3]["question"]
 
 
 def test_a_head_that_looks_for_what_came_after_the_last_time_is_told() -> None:
@@ -161,17 +158,6 @@ def test_a_head_that_looks_for_what_came_after_the_last_time_is_told() -> None:
     assert data["weight"][at, best] > 0.5
     others = [drawn(record(name), name, layer, head)["steps"][0] for layer, head in ((3, 0), (2, 4))]
     assert [step["pattern"] for step in others] == ["none", "previous"]
-
-
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
-def test_every_question_has_its_answer_among_different_options(card: Any) -> None:
-    data, _ = make(card.name, 1, 0)
-    for i, step in enumerate(data["steps"]):
-        n = data["first"] + i
-        right = [options[answer] for options, answer in step["answers"]]
-        assert right == ["1", "0", str(n + 1), data["labels"][int(data["weight"][i].argmax())], "1"]
-        for options, _ in step["answers"]:
-            assert len(set(options)) == len(options) >= 2
 
 
 def test_the_map_says_where_each_head_looks() -> None:
