@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -74,6 +74,17 @@ class Recording:
         if not self.first <= position < self.rows:
             raise IndexError(f"no step is recorded at {position}, only {self.first} to {self.rows - 1}")
         return self.steps[position - self.first]
+
+    def until(self, rows: int) -> "Recording":
+        """The same, with at most so many rows: without the steps behind them."""
+        return replace(
+            self,
+            token_ids=self.token_ids[: rows + 1],
+            steps=self.steps[: max(0, rows - self.first)],
+            k=self.k[:, :, :rows],
+            v=self.v[:, :, :rows],
+            attn_norm=self.attn_norm[:, :rows],
+        )
 
 
 class Walk:

@@ -17,11 +17,14 @@ from kvengine import (
     Transformer,
     Walk,
     available_models,
+    further_models,
     load_model,
     load_tokenizer,
     sampler,
 )
+from kvengine.chat import chat_ids
 from kvengine.experiments import Premise, Recomputation, recompute, text_of_length
+from kvengine.weights import load_chat_template
 
 MIB = 2**20
 
@@ -56,22 +59,28 @@ BLOCK, LONG = 4, 128
 
 @st.cache_resource(show_spinner=False)
 def cards() -> tuple[ModelCard, ...]:
-    """The models at hand, at least one."""
+    """The models that ship, at least one."""
     found = available_models()
     if not found:
         raise CheckpointError("No model was found; put a model's complete directory where the models are.")
     return found
 
 
+@st.cache_resource(show_spinner=False)
+def further() -> tuple[ModelCard, ...]:
+    """The real language models that the operator has put beside them."""
+    return further_models()
+
+
 @st.cache_resource(show_spinner=False, max_entries=16)
 def model(name: str) -> Transformer:
-    """A shipped model, shared by all sessions."""
+    """A model, shared by all sessions."""
     return load_model(name)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def tokenizer(name: str) -> Tokenizer:
-    """The tokenizer of a shipped model."""
+    """The tokenizer of a model."""
     return load_tokenizer(name)
 
 
@@ -90,7 +99,7 @@ def recording(
     seed: int,
     progress: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> tuple[str, Recording]:
-    """The part of a walk that holds `position`, recorded some steps past it, and the name it is kept under.
+    """The part of a walk that holds `position`, up to some steps past it, and the name it is kept under.
 
     The walk starts behind `history` tokens. Shared by all who chose the same. `progress(done, wanted)` is
     called before the steps that have to be recorded now.
@@ -115,12 +124,21 @@ def recording(
         progress(done, wanted)
         with COMPUTING:  # block by block, so that others get their turn
             done = walk.extend(min(done + BLOCK, wanted))
-    return key, walk.record(0)
+    return key, walk.record(0).until(start + wanted)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def chat_template(name: str) -> str | None:
+    """What turns a message into a text that the model was trained to answer; None where it was not."""
+    return load_chat_template(name)
 
 
 @lru_cache(maxsize=1024)
-def prompt_tokens(name: str, prompt: str) -> tuple[int, ...]:
-    """A prompt as the tokens of a model, the start token first."""
+def prompt_tokens(name: str, prompt: str, *, chat: bool = False) -> tuple[int, ...]:
+    """A prompt as the tokens of a model, the start token first; with `chat` as a message in its template."""
+    template = chat_template(name) if chat else None
+    if template is not None:
+        return tuple(chat_ids(tokenizer(name), template, [("user", prompt)]))
     return tuple(tokenizer(name).encode(prompt))
 
 

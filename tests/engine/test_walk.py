@@ -182,6 +182,15 @@ def test_what_a_step_keeps_is_what_its_pass_computed(model: Transformer) -> None
         assert [p for _, p in step.top] == sorted((p for _, p in step.top), reverse=True)
 
 
+def test_a_recording_until_some_row_is_the_one_that_was_not_recorded_further(model: Transformer) -> None:
+    shorter = Walk(model, PROMPT, history=5).record(2)
+    cut = Walk(model, PROMPT, history=5).record(6).until(shorter.rows)
+    assert (cut.rows, cut.token_ids, len(cut.steps)) == (shorter.rows, shorter.token_ids, len(shorter.steps))
+    for name in ("k", "v", "attn_norm"):
+        np.testing.assert_array_equal(getattr(cut, name), getattr(shorter, name))
+    assert cut.until(99).rows == cut.rows
+
+
 def test_a_snapshot_stays_as_it_is_while_others_go_on(model: Transformer) -> None:
     """Readers in several threads, each with its own snapshot, while the walk grows under them."""
     walk = Walk(model, PROMPT, history=5, most_steps=40)
