@@ -14,6 +14,7 @@ import { onWay } from "./way.js";
  * @property {string} name on the rail
  * @property {string} [group] stages of one group stand in one row of the rail, under this name
  * @property {string} [title] more of it, under the pointer
+ * @property {boolean} [predict] it is asked about in any case, once, unless it comes while playing
  * @property {(place: Place) => void} show make the picture show this stage, from whatever it shows now
  * @property {(place: Place) => void} [enter] move something: the learner has just stepped here
  * @property {() => void} [leave] take away what `enter` left
@@ -190,7 +191,8 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   function ask(to) {
     const here = nameOf(to) === shown;
     const name = `${path} ${nameOf(to)}`;
-    const question = flags.ask && ready(to) && !panel.knows(name) && scene.question?.(to);
+    const wanted = flags.ask || (stages[to.stage - 1].predict && timer === null);
+    const question = wanted && ready(to) && !panel.knows(name) && scene.question?.(to);
     if (!question) return false;
     play(false);
     asked = to;

@@ -1,7 +1,7 @@
 // What a stepper keeps between two steps: the address, what it waits for, the question, and the time.
 
 import { equal, inAddress, press, test } from "./harness.js";
-import { LAPS, stepping, timed } from "./stepping.js";
+import { LAPS, STAGES, stepping, timed } from "./stepping.js";
 
 // ---- the address ---------------------------------------------------------------------------------------
 
@@ -308,6 +308,19 @@ test("nobody is asked who does not want it", () => {
   const { where } = questioned({}, { query: "" });
   press("ArrowRight");
   equal(where(), "2.2");
+});
+
+test("what is to be predicted is asked about in any case, once, unless it comes while playing", () => {
+  const stages = STAGES.map((name, i) => ({ name, show: () => {}, predict: i === 1 }));
+  const { where, root, stepper } = questioned({ stages }, { query: "" });
+  press("ArrowRight");
+  equal([where(), openly(root)], ["2.1", "before"]);
+  press("ArrowRight");
+  equal(where(), "2.2");
+  stepper.show({ lap: 3, stage: 1 });
+  press("p");
+  stepper.go({ lap: 3, stage: 2 });
+  equal([where(), openly(root)], ["3.2", ""]);
 });
 
 test("it is offered in words after a step by hand, a few times, until it is taken or declined", () => {
