@@ -8,9 +8,9 @@ const shown = (words) => words.replaceAll("\n", "⏎ ");
 /** A text, word by word; a word that should not be there is struck under and marked. */
 function written(title, given, words, kind) {
   const parts = words.flatMap(([word, right]) => {
-    const space = word.match(/^\s*/)[0].replaceAll("\n", "⏎ ");
-    const rest = shown(word.trimStart());
-    return [space, el(right ? "span.right-word" : "span.other-word", {}, rest || "␣")];
+    const space = word.trim() ? word.match(/^ */)[0] : "";
+    const rest = shown(word.slice(space.length));
+    return [space, el(right ? "span.right-word" : "span.other-word", {}, rest.trim() ? rest : "␣")];
   });
   return el(
     `section.outcome.${kind}`,
@@ -23,7 +23,7 @@ function written(title, given, words, kind) {
 /** The beginning of a text, cut where it is long. */
 const short = (texts) => {
   const all = texts.map(shown).join("");
-  return all.length > 60 ? `…${all.slice(-58)}` : all;
+  return all.length > 26 ? `…${all.slice(-26).replace(/^\S* /, "")}` : all;
 };
 
 /**
@@ -35,8 +35,13 @@ export function outcomeOf(scene, how) {
   const { right } = scene.experiments;
   const words = scene.words.result;
   const given = short(scene.library.texts.slice(0, scene.library.first + 1));
-  const fact = (name, value, note) =>
-    el("div", {}, el("dt", {}, name), el("dd", {}, value), note ? el("dd.quiet", {}, note) : null);
+  const fact = (name, value, should) =>
+    el(
+      "div",
+      {},
+      el("dt", {}, name),
+      el("dd", {}, el("b", {}, value), should ? el("span.quiet", {}, ` ${words.of} ${should}`) : null),
+    );
   return el(
     "div.outcomes",
     { "data-tells": true },
@@ -46,10 +51,10 @@ export function outcomeOf(scene, how) {
     el(
       "dl.facts",
       {},
-      fact(words.words, `${found.values.same} of ${found.values.words}`),
-      fact(words.difference, found.values.difference, words.difference_note),
-      fact(words.kept, found.values.kept, `instead of ${right.values.kept}`),
-      fact(words.work, found.values.work, `instead of ${right.values.work}`),
+      fact(words.words, found.values.same, found.values.words),
+      fact(words.difference, found.values.difference),
+      fact(words.kept, found.values.kept, right.values.kept),
+      fact(words.work, found.values.work, right.values.work),
     ),
   );
 }
@@ -67,12 +72,16 @@ export function keptOf(scene) {
     el(
       `tr.kept-box${read ? ".is-read" : ""}`,
       { "data-ref": `box_${key}${key === "v" ? " box_k" : ""}` },
-      el("th", { scope: "row" }, name),
+      el("th", { scope: "row" }, name, el("span.quiet", {}, ` ${words[`${key}_is`]}`)),
       el(
-        "td.kept-size",
+        "td",
         {},
-        el("i", { style: `width:${num((100 * bytes) / most, 1)}%`, "aria-hidden": true }),
-        el("span", {}, size(bytes)),
+        el(
+          "div.kept-size",
+          {},
+          el("i", { style: `width:${num((100 * bytes) / most, 1)}%`, "aria-hidden": "true" }),
+          el("span", {}, size(bytes)),
+        ),
       ),
       el("td.kept-read", {}, el("b", {}, read ? `✓ ${words.read}` : words.never)),
     ),

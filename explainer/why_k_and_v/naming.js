@@ -2,7 +2,8 @@
 
 import { el, num } from "../web/dom.js";
 
-const chance = (p) => (p >= 0.01 ? num(p, 2) : p >= 0.0001 ? num(p, 4) : "< 0.0001");
+/** A probability: 0.84; 0.9991 and 0.0005 where two digits would say too little. */
+export const chance = (p) => (p < 0.0001 ? "< 0.0001" : num(p, p >= 0.01 && p < 0.995 ? 2 : 4));
 
 /**
  * @param {any} words
@@ -34,7 +35,6 @@ export function createNaming(words, on) {
     node,
     /** @param {any} spelling @param {string} name @param {number} at */
     show(spelling, name, at) {
-      if (input.value !== name && document.activeElement !== input) input.value = name;
       const root = /** @type {ShadowRoot} */ (input.getRootNode());
       if (root.activeElement !== input) input.value = name;
       problem.textContent = spelling.error ?? "";

@@ -47,7 +47,11 @@ export function createReads(words, pick) {
       line.onclick = () => pick(i);
       return line;
     });
-    const box = el("div.reads-lines", { role: "group", "aria-label": words[`grid_${role}`] }, ...lines);
+    const box = el(
+      "div.reads-lines",
+      { role: "group", "aria-label": words[`grid_${role}`], style: `--lines:${n}` },
+      ...lines,
+    );
     box.onkeydown = (event) => {
       const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       const at = lines.indexOf(event.target);

@@ -12,7 +12,7 @@ import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
 import { keptOf, outcomeOf } from "./experiment.js";
 import { heldLegend, layersOf, tellHeld } from "./layers.js";
-import { createNaming } from "./naming.js";
+import { chance, createNaming } from "./naming.js";
 import { createReads } from "./reads.js";
 import { createVisit } from "./visit.js";
 
@@ -128,10 +128,14 @@ export default function whyKAndV(root) {
   function showText(key) {
     const { texts, readers } = library();
     const now = readerAt(key === "next" ? "next" : "visit");
-    const n = key === "name" ? null : now.position;
-    if (n === null) {
-      const story = scene.spelling.texts ?? [];
-      stage.text.replaceChildren(el("span.so-far", {}, el("span", {}, story.join(""))));
+    const n = now.position;
+    if (key === "name" && scene.spelling.pieces) {
+      const story = scene.spelling.texts;
+      const { position } = scene.spelling.pieces[piece];
+      const asking = el("b.fresh-word", {}, story[position]);
+      stage.text.replaceChildren(
+        el("span.so-far", {}, el("span", {}, story.slice(0, position).join(""), asking)),
+      );
       return;
     }
     const before = texts.slice(0, n).join("");
@@ -147,7 +151,7 @@ export default function whyKAndV(root) {
       { "data-tells": true },
       el("span.quiet", {}, "→ "),
       el("b", {}, text),
-      el("small", {}, ` ${num(p, 2)}`),
+      el("small", {}, ` ${chance(p)}`),
     );
     stage.text.replaceChildren(soFar, " ", next);
   }
@@ -191,7 +195,7 @@ export default function whyKAndV(root) {
 
   const next = (words) => [el("span.quiet", {}, `${scene.words.picture.next} `), ...words];
   const likely = (text, p) =>
-    el("span", { "data-tells": true }, el("b.next-word", {}, text), el("small", {}, ` ${num(p, 2)}`));
+    el("span", { "data-tells": true }, el("b.next-word", {}, text), el("small", {}, ` ${chance(p)}`));
 
   /** The attention of a stage as a visit. */
   function visitOf(key) {
@@ -201,7 +205,7 @@ export default function whyKAndV(root) {
       const { position } = library().readers[0];
       const [text, right, p] = words[0];
       const word = el(`b.next-word${right ? "" : ".other-word"}`, {}, text.trim() || "␣");
-      const shown = el("span", { "data-tells": true }, word, el("small", {}, ` ${num(p, 2)}`));
+      const shown = el("span", { "data-tells": true }, word, el("small", {}, ` ${chance(p)}`));
       return { ...flat(look), labels, position, states: STATES[key], next: next([shown]) };
     }
     if (key === "name") {
@@ -241,7 +245,13 @@ export default function whyKAndV(root) {
       chip.onclick = () => visitBy(i);
       return chip;
     });
-    return el("div.queue", { role: "group", "aria-label": words.readers, "data-tells": true }, ...chips);
+    const name = el("span.quiet", { "aria-hidden": "true" }, words.queue);
+    return el(
+      "div.queue",
+      { role: "group", "aria-label": words.readers, "data-tells": true },
+      name,
+      ...chips,
+    );
   }
 
   function visitBy(i) {
@@ -252,7 +262,7 @@ export default function whyKAndV(root) {
     visit.play();
     stage.live.textContent = saidOf("next");
     stepper.write();
-    /** @type {HTMLElement} */ (stage.picture.querySelector(`.reader:nth-child(${i + 1})`))?.focus();
+    /** @type {HTMLElement} */ (stage.picture.querySelector(`.reader:nth-child(${i + 2})`))?.focus();
   }
 
   function showPicture(key) {
@@ -395,10 +405,11 @@ export default function whyKAndV(root) {
     stepper = createStepper(
       { ...stage, root },
       {
-        stages: scene.stages.map(({ rail, title, group }) => ({
+        stages: scene.stages.map(({ key, rail, title, group }) => ({
           name: rail,
           title,
           group,
+          predict: isExperiment(key) || key === "everything",
           show: showStage,
           enter,
           leave: () => visit.still(),

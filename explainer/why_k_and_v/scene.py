@@ -24,6 +24,7 @@ from explainer.why_k_and_v.words import (
     name_values,
     next_question,
     outcome_values,
+    questions,
     roles_question,
     row_values,
     small,
@@ -63,7 +64,7 @@ def scene(config: Config) -> dict[str, Any]:
         "groups": list(WORDS["group"].values()),
         "words": {name: WORDS[name] for name in ("picture", "cell", "roles", "result", "holds", "name")}
         | {"box": WORDS["box"], "map": WORDS["map"]["note"], "ending": WORDS["ending"]["text"]},
-        "questions": WORDS["question"],
+        "questions": questions(),
         "terms": explained(),
         "arithmetic": ARITHMETIC,
     }
@@ -147,6 +148,8 @@ def experiments(
         said |= {
             "best": label(outcome.prompt_ids[best]) if best else "(start)",
             "best_weight": f"{look['weight'][best]:.2f}",
+            "own_weight": f"{look['weight'][-1]:.2f}",
+            "early_weight": f"{look['weight'][:-1].sum():.2f}",
         }
         told = verdict_text(outcome, right, said)
         found[how] = {

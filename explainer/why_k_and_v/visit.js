@@ -201,7 +201,10 @@ export function createVisit(words) {
     fillCells(parts.home, visit.output, scales.v, `output of ${asker}`);
     setState(parts.slip.parentElement, states.q ?? "fresh");
     parts.home.parentElement.classList.add("fresh");
-    parts.asks.textContent = fill(words.asks, { token: asker });
+    parts.asks.textContent = fill(words[states.q === "wrong" ? "asks_old" : "asks"], {
+      token: asker,
+      before: visit.labels[position - 1],
+    });
     parts.takes.textContent = fill(words.takes, { token: asker });
     columns.forEach((column, i) => {
       const { from, folded } = column;

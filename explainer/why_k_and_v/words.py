@@ -52,8 +52,10 @@ def small(x: float) -> str:
 
 
 def chance(p: float) -> str:
-    """0.84; 0.0005 where two digits would say nothing; 1e-05 as 0.00001."""
-    return f"{p:.2f}" if p >= 0.01 else f"{p:.4f}" if p >= 0.0001 else "less than 0.0001"
+    """0.84; 0.9991 and 0.0005 where two digits would say too little."""
+    if p < 0.0001:
+        return "less than 0.0001"
+    return f"{p:.2f}" if 0.01 <= p < 0.995 else f"{p:.4f}"
 
 
 def _percent(share: float) -> str:
@@ -148,12 +150,14 @@ def everything_values(boxes: Sequence[Kept], earlier: int, vocab: int) -> dict[s
     total = sum(box.floats for box in boxes)
     kv = sum(box.floats for box in boxes if box.read)
     unread = [box.name for box in boxes if not box.read]
+    read = [box.name for box in boxes if box.read]
     return {
         "earlier": count(earlier, "earlier token"),
         "all_bytes": byte_size(4 * total),
         "kv_bytes": byte_size(4 * kv),
         "share": _percent(kv / total),
         "unread": " or ".join(filter(None, [", ".join(unread[:-1]), *unread[-1:]])),
+        "read": " and ".join(read),
         "vocab": f"{vocab:,}",
     }
 
@@ -173,7 +177,7 @@ def holds_values(rows: ChangedRows, position: int, original: str, other: str) ->
         "position": str(position),
         "first_rows": _rows(different[0]),
         "upper_rows": _rows(different[1:]),
-        "before_rows": _rows(different[:, :position]),
+        "before_rows": f"{int(different[:, :position].sum())} of {different[:, :position].size}",
     }
 
 
@@ -182,6 +186,7 @@ def unmasked_values(masked: ChangedRows, unmasked: ChangedRows, token: str) -> d
         "token": token,
         "masked_rows": _rows(masked.different),
         "unmasked_rows": _rows(unmasked.different),
+        "all_above": ", every one in every layer above the first" if unmasked.different[1:].all() else "",
     }
 
 
@@ -234,11 +239,32 @@ def roles_question(values: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def experiment_question(outcome: Outcome, right: Outcome) -> dict[str, Any] | None:
+    if outcome.misuse == "no_keys":
+        return asked(
+            "no_keys",
+            Option("only from its own", "own", 0),
+            Option("from all alike", "even", 2),
+            Option("from those that fitted before", "before", 1),
+        )
+    if outcome.misuse == "no_values":
+        return asked(
+            "no_values",
+            Option("nothing", "nothing", 2),
+            Option("what their cards say", "cards", 1),
+            Option("the same as before", "before", 0),
+        )
     lasts = verdict(outcome, right) in ("same", "lucky")
     same = Option("The same words", "same" if lasts else "not_same", 0)
     other = Option("Other words", "not_other" if lasts else "other", 1)
     error = Option("None: the model stops with an error", "error", 2)
-    return asked("experiment", *((same, other) if lasts else (other, same)), error)
+    return asked(outcome.misuse, *((same, other) if lasts else (other, same)), error)
+
+
+def questions() -> dict[str, Any]:
+    """The sentences of all questions; some experiments share what is said of an answer."""
+    tables: dict[str, Any] = WORDS["question"]
+    shared = tables["experiment"]["why"]
+    return {kind: {"why": shared} | table for kind, table in tables.items()}
 
 
 def everything_question() -> dict[str, Any] | None:
