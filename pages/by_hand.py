@@ -13,6 +13,10 @@ NAME = "by_hand"
 STYLE = """<style>
 [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
 @page { size: A4; margin: 12mm 13mm; }
+@media print {
+  .stApp, body { background: white !important; }
+  .stMainBlockContainer { padding: 0 !important; }
+}
 </style>"""
 
 st.html(STYLE)

@@ -35,10 +35,13 @@ TABLES = {"embed": len(VOCABULARY), "wq": D, "wk": D, "wv": D}
 
 @dataclass(frozen=True)
 class HandChoice:
-    """The given numbers, row by row, and the stage. `wrong` has a letter for each mistake that is on."""
+    """The given numbers, row by row, and the stage. `wrong` has a letter for each mistake that is on.
+
+    The embeddings are `x` in the address: `embed` there means something to Streamlit.
+    """
 
     words: str = text("words", "0 1 2", 60, "The words in the address were cut to {high} characters.")
-    embed: str = text("embed", _EXAMPLE["embed"], _LONGEST, _LONG)
+    embed: str = text("x", _EXAMPLE["embed"], _LONGEST, _LONG)
     wq: str = text("wq", _EXAMPLE["wq"], _LONGEST, _LONG)
     wk: str = text("wk", _EXAMPLE["wk"], _LONGEST, _LONG)
     wv: str = text("wv", _EXAMPLE["wv"], _LONGEST, _LONG)

@@ -2,13 +2,14 @@
 
 import { el } from "../web/dom.js";
 import { fill } from "../web/words.js";
+import { lowered } from "./tables.js";
 
 const TABLES = ["embed", "wq", "wk", "wv"];
 
 /** @param {{changed: (fields: any) => void, example: () => void}} on */
 export function createEditor(on) {
   let scene = null;
-  let inputs = {}; // by table, row after row
+  const inputs = {}; // by table, row after row
   const choices = []; // a word each
   let unit = null;
   const node = el("section.editor", { hidden: true });
@@ -32,7 +33,7 @@ export function createEditor(on) {
     return el("td", {}, input);
   }
 
-  function table(name, heading) {
+  function tableOf(name, heading) {
     inputs[name] = [];
     const rows = scene.given[name].map((row, i) =>
       el(
@@ -42,7 +43,7 @@ export function createEditor(on) {
         ...row.map((_, j) => field(name, i, j)),
       ),
     );
-    return el("table", {}, el("caption", {}, heading), el("tbody", {}, ...rows));
+    return el("table", {}, el("caption", {}, ...lowered(heading)), el("tbody", {}, ...rows));
   }
 
   const select = (label, options) => {
@@ -70,8 +71,8 @@ export function createEditor(on) {
       el(
         "div.fields",
         {},
-        table("embed", ui.embed),
-        ...["q", "k", "v"].map((letter) => table(`w${letter}`, `W_${letter.toUpperCase()}`)),
+        tableOf("embed", ui.embed),
+        ...["q", "k", "v"].map((letter) => tableOf(`w${letter}`, `W_${letter.toUpperCase()}`)),
       ),
       refused,
       el(

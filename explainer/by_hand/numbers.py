@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"([-+−]?)(\d{1,9})(?:\.(\d{1,2})|/([1-9]))?")
 _BETWEEN = re.compile(r"[\s,;]+")
 
 _MOST_BELOW = 999  # the largest denominator that is shown
+_MOST_SIMPLE = 12  # up to it a fraction is simpler than a decimal
 _EQUAL = 1e-10  # floats of a pass this near to a fraction are that fraction
 _MOST_POWER = 12  # 2¹² = 4096 is written out; past it softmax subtracts the largest score first
 
@@ -42,7 +43,7 @@ def parse(text: str) -> Fraction:
     value = Fraction(f"{whole}.{decimals or 0}") / int(below or 1)
     if value > LARGEST:
         raise NumberError(
-            f"{short(text)} is too large to multiply by hand; the numbers here go from −{LARGEST} to {LARGEST}."
+            f"{short(text)} is too large to multiply by hand; numbers go from −{LARGEST} to {LARGEST} here."
         )
     return value if sign in ("", "+") else -value
 
@@ -64,20 +65,29 @@ def plain(rows: Sequence[Sequence[Fraction]]) -> str:
 
 
 def written(value: float, *, exact: bool = True) -> str:
-    """1/2 where the float of a pass is a fraction to its last digits, else three digits.
+    """1/2, or 0.35, where the float of a pass is that to its last digits, else three digits.
 
     `exact` False: its exact value is known to be no fraction.
     """
     if exact:
         near = Fraction(value).limit_denominator(_MOST_BELOW)
         if abs(float(near) - value) <= _EQUAL * max(1.0, abs(value)):
-            return str(near).replace("-", "−")
+            return _short(near).replace("-", "−")
     text = f"{value:.{DIGITS}f}"
     return (text.replace("-", "") if float(text) == 0 else text).replace("-", "−")
 
 
-def row(values: np.ndarray, *, exact: bool = True) -> list[str]:
-    return [written(float(value), exact=exact) for value in values]
+def _short(value: Fraction) -> str:
+    """1/3 and 1/16, but 0.35 and not 7/20."""
+    if value.denominator > _MOST_SIMPLE and (value * 10**DIGITS).denominator == 1:
+        return f"{float(value):.{DIGITS}f}".rstrip("0")
+    return str(value)
+
+
+def row(values: np.ndarray, exact: bool | np.ndarray = True) -> list[str]:
+    """Each of them written; `exact` for all, or for each."""
+    each = np.broadcast_to(exact, values.shape)
+    return [written(float(value), exact=bool(sure)) for value, sure in zip(values, each, strict=True)]
 
 
 def exponents(scores: np.ndarray, unit: float) -> list[Fraction] | None:

@@ -8,9 +8,11 @@ import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
 import { createEditor } from "./editor.js";
 import { createSheet } from "./sheet.js";
+import { lowerAll } from "./tables.js";
 import { createWork } from "./work.js";
 
 const ROUND_TWO = 10; // the stage in which it begins
+const FIRST_SCORES = 5; // the stage in which a mistake can first be made
 const LETTERS = ["q", "n"];
 
 export default function byHand(root) {
@@ -34,7 +36,7 @@ export default function byHand(root) {
   root.append(sheet.node);
   const room = onRoom(root, stage.picture, () => {});
   // Printing from the browser's own menu gives the sheet, too.
-  const beforePrint = () => sheet.fill(scene, createWork(scene, ""));
+  const beforePrint = () => sheet.fill(scene);
   addEventListener("beforeprint", beforePrint);
 
   const variant = () => scene.variants[letters];
@@ -53,7 +55,7 @@ export default function byHand(root) {
     () => work.output(0),
     () => work.next(0),
     () => work.given(1),
-    () => el("div.three", {}, work.query(1), work.rows(1, "k"), work.rows(1, "v")),
+    () => work.three(1),
     () => {
       const all = variant().rounds[1].ids.length;
       return el("div.halves", {}, ...["k", "v"].map((part) => half(1, part, { stored: all, room: all })));
@@ -85,7 +87,7 @@ export default function byHand(root) {
     const q = el(
       "figure",
       {},
-      el("figcaption", {}, work.queryName),
+      el("figcaption", {}, asks ? work.queryName : scene.words.ui.q),
       work.own(i, { empty: !asks, kind, old: kind === "differs" }),
     );
     const rows = i ? all : before;
@@ -137,11 +139,12 @@ export default function byHand(root) {
         el("h2", {}, fill(words.title, values)),
         el("p.focus", {}, ...say(words.focus, values)),
         el("p.why", {}, why),
-        counted,
       ),
-      mistakes(n),
+      counted,
+      n < FIRST_SCORES && !letters ? "" : mistakes(n),
       leftOut,
     );
+    lowerAll(stage.told);
   }
 
   // ---- what can be done wrong ------------------------------------------------------------------------
@@ -184,7 +187,7 @@ export default function byHand(root) {
     };
     const print = (solutions) => () => {
       sheet.solutions(solutions);
-      print_();
+      printSheet();
     };
     const edit = tool("edit", ui.edit, () => {
       editor.toggle();
@@ -199,7 +202,7 @@ export default function byHand(root) {
     leftOut.replaceChildren(el("summary", {}, out.title), el("p", {}, out.text));
   }
 
-  function print_() {
+  function printSheet() {
     beforePrint();
     window.print();
   }

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from explainer.by_hand.choice import TABLES, VOCABULARY, Given
 from explainer.by_hand.numbers import row, softmax, weights, written
 from explainer.by_hand.runs import Runs
 from explainer.by_hand.words import WORDS, explained, missed, multiplications, questions, values
-from kvengine.paper import Round
+from kvengine.paper import Numbers, Round
 
 
 def scene(given: Given, runs: Runs) -> dict[str, Any]:
@@ -20,14 +22,14 @@ def scene(given: Given, runs: Runs) -> dict[str, Any]:
         "prompt": list(given.prompt),
         "unit": given.unit,
         "given": {
-            name: [[str(value).replace("-", "−") for value in line] for line in given.tables[name]]
+            name: [[written(float(value)) for value in line] for line in given.tables[name]]
             for name in TABLES
         },
         "work": [multiplications(n, 1), multiplications(n, n)],
         "questions": questions(*right),
         "variants": {
             letters: {
-                "rounds": [on_paper(part, given.numbers.unit) for part in rounds],
+                "rounds": [on_paper(part, given.numbers) for part in rounds],
                 "values": values(given, *rounds, runs.proof),
                 "missed": [missed(rounds, right, at) if letters else "" for at in range(2)],
             }
@@ -36,9 +38,13 @@ def scene(given: Given, runs: Runs) -> dict[str, Any]:
     }
 
 
-def on_paper(part: Round, unit: float) -> dict[str, Any]:
-    """A round's numbers as text. Query and scores are written in units of `unit`."""
+def on_paper(part: Round, numbers: Numbers) -> dict[str, Any]:
+    """A round's numbers as text. Query and scores are written in units of `numbers.unit`."""
+    unit = numbers.unit
     exact = weights(part.scores, unit) is not None
+    # Whatever the weights are, they add up to 1: where all values are the same, so is their mix.
+    mixed = exact | (part.v == part.v[0]).all(axis=0)  # [4]
+    embed = np.array(numbers.embed)
     return {
         "ids": list(part.token_ids),
         "start": part.start,
@@ -51,10 +57,10 @@ def on_paper(part: Round, unit: float) -> dict[str, Any]:
         "divisor": written(part.divisor),
         "scores": row(part.scores / unit),
         "softmax": softmax(part.scores, unit),
-        "weights": row(part.weights, exact=exact),
+        "weights": row(part.weights, exact),
         "shares": [round(float(weight), 4) for weight in part.weights],
-        "z": row(part.z, exact=exact),
-        "sum": row(part.out, exact=exact),
-        "logits": row(part.logits, exact=exact),
+        "z": row(part.z, mixed),
+        "sum": row(part.out, mixed),
+        "logits": row(part.logits, (mixed | (embed == 0)).all(axis=1)),
         "next": part.next_token,
     }

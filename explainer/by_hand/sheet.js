@@ -2,19 +2,25 @@
 
 import { el } from "../web/dom.js";
 import { fill } from "../web/words.js";
-import { rowsOf } from "./tables.js";
+import { lowerAll, rowsOf } from "./tables.js";
+import { createWork } from "./work.js";
+
+const PAGE = 1015; // px of an A4 page within its margins, less a line
+const FONTS = [10.5, 10, 9.5, 9, 8.5, 8, 7.5, 7, 6.5, 6, 5.5];
 
 export function createSheet() {
   const node = el("div.sheet");
   let solved = false;
 
   /** The sheet from a scene's numbers, right ones always. */
-  function write(scene, work) {
+  function write(scene) {
     const { sheet: words } = scene.words;
     const { rounds, values } = scene.variants[""];
     const blank = !solved;
     const manner = { blank };
+    const work = createWork(scene, "", { hidden: blank ? "…" : "" });
     const task = (text, ...nodes) => el("section", {}, el("h3", {}, text), ...nodes);
+    const named = (name, part) => el("figure", {}, el("figcaption", {}, name), part);
     const count = [0];
     const numbered = (text, ...nodes) => task(`${(count[0] += 1)}. ${text}`, ...nodes);
     const answer = (i) =>
@@ -58,8 +64,10 @@ export function createSheet() {
         el(
           "div.beside",
           {},
-          ...["k", "v"].map((part) => work.cache(1, part, all, manner)),
-          work.own(1, { empty: false, kind: "fresh", old: false, blank }),
+          ...["k", "v"].map((part) =>
+            named(scene.words.ui[`cache_${part}`], work.cache(1, part, all, manner)),
+          ),
+          named(work.queryName, work.own(1, { empty: false, kind: "fresh", old: false, blank })),
         ),
       ),
       ...rest(1),
@@ -77,7 +85,20 @@ export function createSheet() {
         ...second,
       ),
     );
+    lowerAll(node);
     node.classList.toggle("solved", solved);
+    fit();
+  }
+
+  /** The largest font with which each round stays on its page: long numbers take more room. */
+  function fit() {
+    node.classList.add("measured");
+    const articles = [...node.children];
+    for (const font of FONTS) {
+      node.style.setProperty("--sheet-font", `${font}px`);
+      if (articles.every((article) => /** @type {HTMLElement} */ (article).offsetHeight <= PAGE)) break;
+    }
+    node.classList.remove("measured");
   }
 
   return {

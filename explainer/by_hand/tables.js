@@ -11,10 +11,10 @@ const factor = (text) => (text.startsWith("−") ? `(${text})` : text);
 
 /** "1·2 + 0·1 + …", a product a piece; those that are nothing are pale. */
 function products(a, b) {
-  return a.map((x, i) => {
+  return a.flatMap((x, i) => {
     const nothing = x === "0" || b[i] === "0";
-    const sign = i ? "+ " : "";
-    return el(nothing ? "span.term-of.nil" : "span.term-of", {}, `${sign}${factor(x)}·${factor(b[i])}`, " ");
+    const text = `${i ? "+ " : ""}${factor(x)}·${factor(b[i])}`;
+    return [el(nothing ? "span.term-of.nil" : "span.term-of", {}, text), " "];
   });
 }
 
@@ -30,6 +30,18 @@ export function cell(text, kind, { blank = false, ref = null, right = "" } = {})
 }
 
 const numbers = (row, kind, ref, manner = {}) => row.map((text) => cell(text, kind, { ref, ...manner }));
+/** W_Q with its letter below the line. */
+export const lowered = (text) =>
+  text.split(/(?<=W)_([QKV])/).map((part, i) => (i % 2 ? el("sub", {}, part) : part));
+
+/** The same wherever it stands in a text that is there already. */
+export function lowerAll(node) {
+  const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  while (walker.nextNode()) texts.push(/** @type {Text} */ (walker.currentNode));
+  for (const text of texts) if (/W_[QKV]/.test(text.data)) text.replaceWith(...lowered(text.data));
+}
+
 const head = (text, ref = null) => el("th", { scope: "row", "data-ref": ref }, text);
 const gap = (cols = 1) => el("td.gap", { colspan: cols });
 const table = (spec, label, ...rows) =>
@@ -56,46 +68,41 @@ export const matrix = (label, rows) =>
   table(
     "rows.matrix",
     label,
-    line(el("th", { colspan: 4 }, label)),
+    line(el("th", { colspan: 4 }, ...lowered(label))),
     ...rows.map((row) => line(...numbers(row, "given"))),
   );
 
 /**
- * Rows times a matrix, each entry of the result where its row and its column cross.
- * @param {{label: string, top: string[][], topName: string, left: {name: string, row: string[]}[], leftKind?: Kind,
- *   results: {row: string[], kind: Kind, right?: string[]}[], ref: string, unit?: string}} what
+ * Rows times a matrix, each entry of the result where its row and its column cross. `narrow`: the names and the
+ * rows stand elsewhere.
+ * @param {{label: string, top: string[][], topName: string, left: {name: string, row: string[]}[],
+ *   results: string[][], ref: string, unit?: string, narrow?: boolean}} what
  * @param {Manner} [manner]
  */
-export function product({ label, top, topName, left, results, ref, unit = "" }, { blank = false } = {}) {
-  return table(
-    "product",
-    label,
-    top.map((row, i) =>
-      line(
-        i ? null : el("th.corner", { rowspan: 4, colspan: 5, "data-ref": "w" }, topName),
-        ...numbers(row, "given", "w"),
-      ),
+export function product(what, { blank = false } = {}) {
+  const { label, top, topName, left, results, ref, unit = "", narrow = false } = what;
+  const corner = el("th.corner", { rowspan: 4, colspan: 5, "data-ref": "w" }, ...lowered(topName));
+  const above = top.map((row, i) => line(i || narrow ? null : corner, ...numbers(row, "given", "w")));
+  const below = left.map(({ name, row }, i) =>
+    line(
+      ...(narrow ? [] : [head(name), ...numbers(row, "given", "x")]),
+      ...results[i].map((text, j) => {
+        const td = cell(text, "fresh", { blank, ref });
+        const column = top.map((entries) => entries[j]);
+        if (!blank) td.prepend(how(row, column));
+        return td;
+      }),
     ),
-    left.map(({ name, row }, i) => {
-      const result = results[i];
-      return line(
-        head(name),
-        ...numbers(row, "given", "x"),
-        ...result.row.map((text, j) => {
-          const td = cell(text, result.kind, { blank, ref, right: result.right?.[j] });
-          const column = top.map((entries) => entries[j]);
-          if (!blank) td.prepend(how(row, column));
-          return td;
-        }),
-      );
-    }),
-    unit ? line(gap(5), el("td.unit", { colspan: 4 }, unit)) : [],
   );
+  const spelled = unit ? [line(narrow ? null : gap(5), el("td.unit", { colspan: 4 }, unit))] : [];
+  const made = table("product", label, above, below, spelled);
+  if (narrow) made.prepend(el("caption", {}, ...lowered(topName)));
+  return made;
 }
 
 /**
  * One row times many: a query above the keys, and each product beside its key.
- * @param {{label: string, top: {name: string, row: string[], kind: Kind, ref: string}, heads: string[],
+ * @param {{label: string, top: {name: string, row: string[], kind: Kind, ref: string, cells?: HTMLElement[]}, heads: string[],
  *   rows: {name: string, row: string[], kind: Kind, results: {text: string, kind: Kind, right?: string}[],
  *   best?: string}[], rowRef: string, ref: string, first?: HTMLElement[]}} what
  * @param {Manner} [manner]
@@ -107,7 +114,7 @@ export function dots({ label, top, heads, rows, rowRef, ref, first = [] }, { bla
     first,
     line(
       head(top.name, top.ref),
-      ...numbers(top.row, top.kind, top.ref, { blank }),
+      ...(top.cells ?? numbers(top.row, top.kind, top.ref, { blank })),
       gap(),
       ...heads.map((name) => el("th", { scope: "col" }, name)),
     ),
@@ -115,7 +122,7 @@ export function dots({ label, top, heads, rows, rowRef, ref, first = [] }, { bla
       line(
         head(name),
         ...numbers(row, kind, rowRef, { blank: blank && kind !== "given" }),
-        blank ? gap() : el("td", {}, how(top.row, row)),
+        el("td.room", {}, blank ? "" : how(top.row, row)),
         ...results.map(({ text, kind: state, right }) => cell(text, state, { ref, blank, right })),
         best && !blank ? el("td.best", {}, best) : null,
       ),
@@ -125,7 +132,7 @@ export function dots({ label, top, heads, rows, rowRef, ref, first = [] }, { bla
 
 /**
  * Columns of numbers beside their names.
- * @param {{label: string, heads: string[], rows: {name: string, cells: (HTMLElement | null)[]}[]}} what
+ * @param {{label: string, heads: (string | Node)[], rows: {name: string, cells: (HTMLElement | null)[]}[]}} what
  */
 export const columns = ({ label, heads, rows }) =>
   table(
@@ -167,17 +174,14 @@ export function mix({ label, name, weightName, rows, result }, { blank = false }
   );
 }
 
-/** Two rows added, entry by entry. */
-export function added(rows, { name, row, kind, right }, { blank = false } = {}) {
-  return [
-    ...rows.map((one) => line(head(one.name, one.ref), ...numbers(one.row, one.kind, one.ref, { blank }))),
-    line(
-      head(name, "r"),
-      ...row.map((text, j) => {
-        const td = cell(text, kind, { ref: "r", blank, right: right?.[j] });
-        if (!blank) td.prepend(el("span.how", {}, rows.map((one) => factor(one.row[j])).join(" + ")));
-        return td;
-      }),
-    ),
-  ];
-}
+/** The sum of rows, entry by entry. */
+export const added = (rows, { row, kind, right }, { blank = false } = {}) =>
+  row.map((text, j) => {
+    const td = cell(text, kind, { ref: "r", blank, right: right?.[j] });
+    if (!blank) td.prepend(el("span.how", {}, rows.map((one) => factor(one[j])).join(" + ")));
+    return td;
+  });
+
+/** A row before others in a table. */
+export const lead = ({ name, row, kind, ref }, { blank = false } = {}) =>
+  line(head(name, ref), ...numbers(row, kind, ref, { blank }));

@@ -38,6 +38,7 @@ def values(given: Given, first: Round, second: Round, proof: tuple[float, int]) 
     difference, numbers = proof
     found = {
         "text": text_of(first.token_ids),
+        "text1": text_of(second.token_ids),
         "text2": text_of((*second.token_ids, second.next_token)),
         "last": VOCABULARY[first.token_ids[-1]],
         "words2": str(n),

@@ -2,27 +2,39 @@
 
 import { el } from "../web/dom.js";
 import { fill } from "../web/words.js";
-import { added, cell, columns, dots, matrix, mix, product, rowsOf } from "./tables.js";
+import { added, cell, columns, dots, lead, matrix, mix, product, rowsOf } from "./tables.js";
 
 /** @typedef {import("./tables.js").Manner} Manner */
+/** @typedef {import("./tables.js").Kind} Kind */
 
 /**
  * @param {any} scene what Python sent
  * @param {string} letters of the mistakes that are made
+ * @param {{hidden?: string}} [sheet] what stands for the word that round one finds, where that is an exercise
  */
-export function createWork(scene, letters) {
+export function createWork(scene, letters, { hidden = "" } = {}) {
   const { ui } = scene.words;
   const { rounds } = scene.variants[letters];
   const right = scene.variants[""].rounds;
   const word = (id) => scene.vocabulary[id];
   const isLn2 = scene.unit === "ln2";
-  const unit = isLn2 ? " ln 2" : "";
+  /** A number of units: 2 ln 2. */
+  const times = (text) => {
+    if (!isLn2 || text === "0") return text;
+    return /^−?1$/.test(text) ? text.replace("1", "ln 2") : `${text} ln 2`;
+  };
   const queryName = isLn2 ? `${ui.q} = ln 2 ·` : ui.q;
 
-  const names = (i) => rounds[i].ids.map(word);
+  const weightsOf = (part) => `W_${part.toUpperCase()}${part === "q" && isLn2 ? " = ln 2 ·" : ""}`;
+
+  const names = (i) =>
+    rounds[i].ids.map((id, j) => (hidden && j >= rounds[0].ids.length ? hidden : word(id)));
   const newest = (i) => names(i).at(-1);
   const same = (i) => String(rounds[i].ids) === String(right[i].ids);
-  /** What a result is, and what it should be where it is wrong. */
+  /**
+   * What a result is, and what it should be where it is wrong.
+   * @returns {{text: string, kind: Kind, right: string}}
+   */
   function judged(i, text, correct) {
     const wrong = letters && same(i) && text !== correct;
     return {
@@ -31,6 +43,7 @@ export function createWork(scene, letters) {
       right: wrong ? fill(ui.instead, { right: correct }) : "",
     };
   }
+  /** @returns {{row: string[], kind: Kind, right: string[]}} */
   function judgedRow(i, part) {
     const row = rounds[i][part].map((text, j) => judged(i, text, right[i][part][j]));
     const wrong = row.some(({ kind }) => kind === "differs");
@@ -40,6 +53,7 @@ export function createWork(scene, letters) {
       right: row.map((one) => one.right),
     };
   }
+  /** @returns {Kind} */
   const kindOf = (i, row) => (row < rounds[i].start ? "cached" : "fresh");
   const power = (base, exponent) => [base, el("sup", {}, exponent)];
 
@@ -56,16 +70,17 @@ export function createWork(scene, letters) {
     },
 
     /** q of the last word. @param {number} i @param {Manner} [manner] */
-    query(i, manner) {
+    query(i, manner, narrow = false) {
       const { q, x } = rounds[i];
       return product(
         {
           label: ui.q,
           top: scene.given.wq,
-          topName: isLn2 ? "W_Q = ln 2 ·" : "W_Q",
+          topName: weightsOf("q"),
           left: [{ name: newest(i), row: x.at(-1) }],
-          results: [{ row: q, kind: "fresh" }],
+          results: [q],
           ref: "q",
+          narrow,
           unit: isLn2 ? `${ui.q} = ln 2 · (${q.join("  ")})` : "",
         },
         manner,
@@ -73,19 +88,27 @@ export function createWork(scene, letters) {
     },
 
     /** The keys or values that this round computes. @param {number} i @param {"k" | "v"} part @param {Manner} [manner] */
-    rows(i, part, manner) {
+    rows(i, part, manner, narrow = false) {
       const { ids, start, x } = rounds[i];
       return product(
         {
           label: ui[part],
           top: scene.given[`w${part}`],
-          topName: `W_${part.toUpperCase()}`,
+          topName: weightsOf(part),
           left: ids.slice(start).map((id, j) => ({ name: word(id), row: x[j] })),
-          results: rounds[i][part].slice(start).map((row) => ({ row, kind: "fresh" })),
+          results: rounds[i][part].slice(start),
           ref: part,
+          narrow,
         },
         manner,
       );
+    },
+
+    /** q, k and v of the newest word, and its row above them. */
+    three(i) {
+      const x = rowsOf(ui.x, [{ name: newest(i), row: rounds[i].x.at(-1), kind: "given" }], { ref: "x" });
+      const products = [this.query(i, {}, true), this.rows(i, "k", {}, true), this.rows(i, "v", {}, true)];
+      return el("div.fresh-three", {}, x, el("div.three", {}, ...products));
     },
 
     /** The query that this round asks with, or room for it. */
@@ -115,8 +138,8 @@ export function createWork(scene, letters) {
           top: { name: queryName, row: asked, kind: query.kind, ref: "q" },
           heads: [ui.product, ...(scaled ? [fill(ui.scaled, { divisor })] : [])],
           rows: k.map((row, j) => {
-            const dot = judged(i, products[j] + unit, right[i].products[j] + unit);
-            const over = judged(i, scores[j] + unit, right[i].scores[j] + unit);
+            const dot = judged(i, times(products[j]), times(right[i].products[j]));
+            const over = judged(i, times(scores[j]), times(right[i].scores[j]));
             return {
               name: names(i)[j],
               row,
@@ -138,12 +161,12 @@ export function createWork(scene, letters) {
         label: fill(ui.scaled, { divisor }),
         heads: [ui.product, "", fill(ui.scaled, { divisor })],
         rows: names(i).map((name, j) => {
-          const over = judged(i, scores[j] + unit, right[i].scores[j] + unit);
+          const over = judged(i, times(scores[j]), times(right[i].scores[j]));
           return {
             name,
             cells: [
-              cell(products[j] + unit, "fresh"),
-              el("td", {}, el("span.how", {}, `${products[j]}${unit} / ${divisor} =`)),
+              cell(times(products[j]), "fresh"),
+              el("td", {}, el("span.how", {}, `${times(products[j])} / ${divisor} =`)),
               cell(over.text, over.kind, { ref: "score", right: over.right }),
             ],
           };
@@ -162,14 +185,14 @@ export function createWork(scene, letters) {
         const raised = cell(powers[j], "fresh", { blank });
         if (!blank) {
           td.prepend(el("span.how", {}, `${powers[j]} / ${sum} =`));
-          td.append(el(`i.bar.${weight.kind}`, { style: `width:${(5 * share).toFixed(2)}em` }));
+          td.append(el(`i.bar.${weight.kind}`, { style: `width:${(4 * share).toFixed(2)}em` }));
           raised.prepend(el("span.how", {}, ...power(base, exponents[j]), " ="));
         }
-        return { name, cells: [cell(scores[j] + unit, "fresh", { ref: "score", blank }), raised, td] };
+        return { name, cells: [cell(times(scores[j]), "fresh", { ref: "score", blank }), raised, td] };
       });
       rows.push({ name: ui.sum, cells: [el("td.gap"), cell(sum, "fresh", { blank }), el("td.gap")] });
-      const less = shift ? ` (${fill(ui.minus, { shift: shift + unit })})` : "";
-      const heads = [ui.score, `e^${ui.score}${less}`, ui.weight];
+      const less = shift ? ` (${fill(ui.minus, { shift: times(shift) })})` : "";
+      const heads = [ui.score, el("span", {}, ...power("e", ui.score), less), ui.weight];
       return columns({ label: ui.weight, heads, rows });
     },
 
@@ -199,18 +222,21 @@ export function createWork(scene, letters) {
       const { x, z, sum, logits, next } = rounds[i];
       const total = judgedRow(i, "sum");
       const output = judgedRow(i, "z");
-      const first = added(
-        [
-          { name: `${ui.x}: ${newest(i)}`, row: x.at(-1), kind: "given", ref: "x" },
-          { name: ui.z, row: z, kind: output.kind, ref: "z" },
-        ],
-        { name: ui.r, ...total },
-        manner,
-      );
-      const table = dots(
+      const first = [
+        { name: `${ui.x}: ${newest(i)}`, row: x.at(-1), kind: "given", ref: "x" },
+        { name: ui.z, row: z, kind: output.kind, ref: "z" },
+      ];
+      return dots(
         {
           label: ui.logit,
-          top: { name: ui.r, row: sum, kind: total.kind, ref: "r" },
+          first: first.map((row) => lead(row, manner)),
+          top: {
+            name: ui.r,
+            row: sum,
+            kind: total.kind,
+            ref: "r",
+            cells: added([x.at(-1), z], total, manner),
+          },
           heads: [ui.logit],
           rows: scene.vocabulary.map((name, j) => ({
             name,
@@ -224,8 +250,6 @@ export function createWork(scene, letters) {
         },
         manner,
       );
-      const sums = el("table.sums", { "aria-label": ui.r }, el("tbody", {}, ...first));
-      return el("div.next-word", {}, sums, table);
     },
 
     /** The three matrices, as they are given. */
@@ -233,9 +257,7 @@ export function createWork(scene, letters) {
       el(
         "div.matrices",
         {},
-        ...["wq", "wk", "wv"].map((name) =>
-          matrix(`W_${name[1].toUpperCase()}${name === "wq" && isLn2 ? " = ln 2 ·" : ""}`, scene.given[name]),
-        ),
+        ...["q", "k", "v"].map((part) => matrix(weightsOf(part), scene.given[`w${part}`])),
       ),
   };
 }
