@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explainer.avoided_work.choice import AvoidedChoice
+from explainer.by_hand.choice import HandChoice
 from explainer.code.choice import CodeChoice
 from explainer.start.choice import StartChoice
 from explainer.walkthrough.choice import WalkthroughChoice
@@ -33,6 +34,7 @@ PAGES = (
     Page("walkthrough", "Walkthrough", WalkthroughChoice, token="token"),
     Page("avoided_work", "Avoided work", AvoidedChoice, token="tokens"),
     Page("why_k_and_v", "Why K and V", WhyChoice),
+    Page("by_hand", "By hand", HandChoice),
     Page("timing", "Timing lab", group="Measure"),
     Page("code", "Code", CodeChoice, "Use", token="token"),
 )
