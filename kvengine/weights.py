@@ -127,6 +127,21 @@ def load_tokenizer(name_or_path: str | Path) -> Tokenizer:
     return tokenizer
 
 
+def load_chat_template(name_or_path: str | Path) -> str | None:
+    """The Jinja template with which a model was trained on conversations; None where it was not.
+
+    Raises `CheckpointError` when there is no such model, or its description cannot be read.
+    """
+    path = _find(name_or_path)
+    if path.suffix == ".gguf":
+        return open_gguf(path).chat_template
+    if not (path / "tokenizer_config.json").is_file():
+        return None
+    raw = read_json(path / "tokenizer_config.json")
+    template = raw.get("chat_template") if isinstance(raw, dict) else None
+    return template if isinstance(template, str) else None
+
+
 def _further() -> dict[str, Path]:
     """Where the models lie that are no part of this project, by name."""
     found = {}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from explainer.kit.address import real, text, whole
+from explainer.kit.address import real, short, text, whole
 from kvengine import ModelCard
 
 EXAMPLES = (
@@ -13,6 +13,15 @@ EXAMPLES = (
     "Kip Zola had a red ball. One day, Kip",
     "Mia was sad because her toy was broken. Her mom said,",
     "Once upon a time",
+)
+
+#: For a language model that has read more than children's stories.
+REAL_EXAMPLES = (
+    "The capital of France is Paris. The capital of Italy is",
+    "Water boils at 100 degrees. Ice melts at",
+    "Dr. Amara Okafor opened the letter. It began: Dear Dr. Amara",
+    "def add(a, b):\n    return a + b\n\ndef multiply(a, b):\n    return",
+    "The quick brown fox jumps over the lazy dog. The quick brown",
 )
 
 #: Longer prompts are refused by the widget; an address may hold no more either.
@@ -32,11 +41,17 @@ class Common:
     head: int = whole("head", 0, 0, lambda c: c.n_heads - 1, "The heads are {low} to {high}", adapts=True)
     temperature: float = real("temperature", 0.0, 0, 2, "The temperature is {low} to {high}")
     seed: int = whole("seed", 0, 0, 9999, "The seed is {low} to {high}")
+    #: Empty: one of the models that ship, by its heads.
+    model: str = text("model", "", 100, "The name of the model in the address was cut to {high} characters.")
+    chat: int = whole("chat", 0, 0, 1, "A prompt is a text, chat=0, or a message in a conversation, chat=1")
     path: int = whole("path", 0, 0, 2, "The paths are 1, of ten minutes, and 2, of forty")
 
 
-def card_for(choice: Common, cards: tuple[ModelCard, ...]) -> ModelCard:
-    """The model with the chosen heads, or the one nearest to them."""
+def card_for(choice: Common, cards: tuple[ModelCard, ...], further: tuple[ModelCard, ...] = ()) -> ModelCard:
+    """The model chosen by its name among `further`; else, of `cards`, the one nearest by its heads."""
+    for card in further:
+        if card.name == choice.model:
+            return card
 
     def distance(card: ModelCard) -> tuple[int, int]:
         return abs(card.config.n_heads - choice.heads), abs(card.config.n_kv_heads - choice.kv_heads)
@@ -44,12 +59,20 @@ def card_for(choice: Common, cards: tuple[ModelCard, ...]) -> ModelCard:
     return min(cards, key=distance)
 
 
-def fit_model(choice: Common, cards: tuple[ModelCard, ...]) -> tuple[Common, list[str]]:
-    """The choice with the heads of a model at hand, and a sentence where others were asked for."""
+def fit_model(
+    choice: Common, cards: tuple[ModelCard, ...], further: tuple[ModelCard, ...] = ()
+) -> tuple[Common, list[str]]:
+    """The choice of a model at hand, and a sentence where another was asked for."""
+    notes = []
+    if choice.model and choice.model not in {card.name for card in further}:
+        notes.append(f"There is no model {short(choice.model)} here; one of those that ship is shown.")
+        choice = replace(choice, model="")
+    if choice.model:
+        return choice, notes
+    choice = replace(choice, chat=0)  # those that ship were never trained on conversations
     config = card_for(choice, cards).config
     if (choice.heads, choice.kv_heads) == (config.n_heads, config.n_kv_heads):
-        return choice, []
-    notes = []
+        return choice, notes
     # Only a pair that was asked for is missed: with one head, the KV heads follow.
     if choice.kv_heads != Common.kv_heads or choice.heads not in {c.config.n_heads for c in cards}:
         notes.append(

@@ -5,10 +5,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from explainer.kit.cache import cards
-from explainer.kit.choice import EXAMPLES, LONGEST_PROMPT
+from explainer.kit.cache import cards, chat_template, further
+from explainer.kit.choice import EXAMPLES, LONGEST_PROMPT, REAL_EXAMPLES, Common
 from explainer.kit.session import card, choose, choose_prompt, common, notes
-from explainer.kit.words import plain
+from explainer.kit.words import count, plain
 
 # Streamlit's wide layout leaves margins that the cells of a scene need on a projector. The bar at the side is
 # always there, or the page would jump when a stage is a little higher than the one before. After the first
@@ -47,66 +47,98 @@ def more_controls() -> DeltaGenerator:
 
 def controls() -> None:
     """Draw the row; a page adds its own with `more_controls`."""
-    c, shown = common(), card().config
+    c = common()
     st.html(_PAGE_STYLE)
-    kv_options = sorted(
-        {k.config.n_kv_heads for k in cards() if k.config.n_heads == shown.n_heads}, reverse=True
-    )
-    for name in ("prompt", "heads", "kv_heads", "temperature", "seed"):
+    for name in ("prompt", "heads", "kv_heads", "temperature", "seed", "model"):
         follow(f"w_{name}", getattr(c, name))
+    follow("w_chat", bool(c.chat))
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls")
     with row:
         st.text_input(
-            "Prompt",
+            "Message" if c.chat else "Prompt",
             key="w_prompt",
             max_chars=LONGEST_PROMPT,
             on_change=lambda: choose_prompt(picked("w_prompt", c.prompt)),
         )
         st.menu_button(
             "Examples",
-            EXAMPLES,
+            REAL_EXAMPLES if c.model else EXAMPLES,
             key="w_example",
             on_click=lambda: choose_prompt(picked("w_example", c.prompt)),
         )
-        st.select_slider(
-            "Heads",
-            sorted({k.config.n_heads for k in cards()}),
-            key="w_heads",
-            width=120,
-            on_change=lambda: choose(heads=(n := picked("w_heads", c.heads)), kv_heads=n),
-            help="Each stop is another model, trained with that many heads. All have the same size.",
-        )
+        if further():
+            _model_control(c)
+        if not c.model:
+            _heads_control(c)
         manner = "greedy" if c.temperature == 0 else f"temperature {c.temperature:g}"
-        groups = f"{shown.n_kv_heads} KV head{'s' if shown.n_kv_heads > 1 else ''}"
-        with st.popover(f"{groups}, {manner}", icon=":material/tune:"):
-            st.segmented_control(
-                "KV heads",
-                kv_options,
-                key="w_kv_heads",
-                required=True,
-                on_change=lambda: choose(kv_heads=picked("w_kv_heads", c.kv_heads)),
-                help="Query heads in a group share one KV head: fewer KV heads, a smaller cache. "
-                "Each choice is another trained model.",
-            )
-            st.slider(
-                "Temperature",
-                0.0,
-                2.0,
-                step=0.1,
-                key="w_temperature",
-                on_change=lambda: choose(temperature=picked("w_temperature", c.temperature)),
-                help="0 takes the most probable token. Above 0 the token is drawn at random. For the same "
-                "tokens the cache is the same at every temperature.",
-            )
-            st.number_input(
-                "Seed",
-                0,
-                9999,
-                key="w_seed",
-                disabled=c.temperature == 0,
-                on_change=lambda: choose(seed=picked("w_seed", c.seed)),
-                help="The same seed draws the same tokens again.",
-            )
+        with st.popover(f"{count(card().config.n_kv_heads, 'KV head')}, {manner}", icon=":material/tune:"):
+            _sampling_controls(c)
     st.session_state["controls_row"] = row
     if told := notes():
         st.warning("  \n".join(plain(note) for note in told), icon=":material/info:")
+
+
+def _model_control(c: Common) -> None:
+    sizes = {k.name: f"{k.name}, {k.parameters / 1e6:,.0f} million weights" for k in further()}
+    st.selectbox(
+        "Model",
+        ("", *sizes),
+        key="w_model",
+        width=190,
+        format_func=lambda name: sizes.get(name, "Stories, 1 million weights"),
+        on_change=lambda: choose(model=picked("w_model", c.model)),
+        help="The small models write children's stories, and each of their numbers fits on the page. A real "
+        "language model is slower and larger; what is computed and kept is the same.",
+    )
+
+
+def _heads_control(c: Common) -> None:
+    st.select_slider(
+        "Heads",
+        sorted({k.config.n_heads for k in cards()}),
+        key="w_heads",
+        width=120,
+        on_change=lambda: choose(heads=(n := picked("w_heads", c.heads)), kv_heads=n),
+        help="Each stop is another model, trained with that many heads. All have the same size.",
+    )
+
+
+def _sampling_controls(c: Common) -> None:
+    """What is chosen rarely."""
+    if not c.model:
+        st.segmented_control(
+            "KV heads",
+            sorted({k.config.n_kv_heads for k in cards() if k.config.n_heads == c.heads}, reverse=True),
+            key="w_kv_heads",
+            required=True,
+            on_change=lambda: choose(kv_heads=picked("w_kv_heads", c.kv_heads)),
+            help="Query heads in a group share one KV head: fewer KV heads, a smaller cache. "
+            "Each choice is another trained model.",
+        )
+    elif chat_template(c.model):
+        st.toggle(
+            "As a message in a chat",
+            key="w_chat",
+            on_change=lambda: choose(chat=int(picked("w_chat", bool(c.chat)))),
+            help="Puts the prompt into the frame that this model was trained to answer in. The tokens of the "
+            "frame, such as <|im_start|>, are part of the text, and so of the cache.",
+        )
+    st.slider(
+        "Temperature",
+        0.0,
+        2.0,
+        step=0.1,
+        key="w_temperature",
+        on_change=lambda: choose(temperature=picked("w_temperature", c.temperature)),
+        help="0 takes the most probable token. Above 0 the token is drawn at random. For the same "
+        "tokens the cache is the same at every temperature.",
+    )
+    st.number_input(
+        "Seed",
+        0,
+        9999,
+        key="w_seed",
+        disabled=c.temperature == 0,
+        on_change=lambda: choose(seed=picked("w_seed", c.seed)),
+        help="The same seed draws the same tokens again.",
+    )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from explainer.kit.address import browser_keys, fit, parameters, read, write
-from explainer.kit.cache import cards, prompt_tokens
+from explainer.kit.cache import cards, further, prompt_tokens
 from explainer.kit.choice import Common, card_for, fit_model
 from explainer.kit.words import plain
 from kvengine import KVEngineError, ModelCard
@@ -50,12 +50,12 @@ def own(kind: type[T]) -> T:
 
 def card() -> ModelCard:
     """The card of the chosen model."""
-    return card_for(common(), cards())
+    return card_for(common(), cards(), further())
 
 
 def prompt_ids() -> tuple[int, ...]:
     """The chosen prompt as tokens, the start token first."""
-    return prompt_tokens(card().name, common().prompt)
+    return prompt_tokens(card().name, common().prompt, chat=bool(common().chat))
 
 
 def revision() -> int:
@@ -88,8 +88,8 @@ def choose_prompt(prompt: str) -> None:
 
 
 def _fit(session: _Session) -> None:
-    session.common, notes = fit_model(session.common, cards())
-    config = card_for(session.common, cards()).config
+    session.common, notes = fit_model(session.common, cards(), further())
+    config = card_for(session.common, cards(), further()).config
     session.common, more = fit(session.common, config)
     notes += more
     if session.kind:

@@ -1,5 +1,7 @@
 """The learner's choice: from an address, to an address, and onto a model that exists."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from explainer.avoided_work.choice import AvoidedChoice
 from explainer.kit.address import browser_keys, fit, parameters, read, write
 from explainer.kit.choice import EXAMPLES, Common, card_for, fit_model
 from explainer.walkthrough.choice import WalkthroughChoice
-from kvengine import available_models
+from kvengine import ModelCard, available_models
 
 CARDS = available_models()
 KINDS = (Common, WalkthroughChoice, AvoidedChoice)
@@ -104,3 +106,25 @@ def test_no_two_parameters_of_a_page_have_the_same_name() -> None:
         own = {p.key for p in parameters(kind).values()}
         assert not own & shared
         assert not browser_keys(kind) & shared
+
+
+SMOL = ModelCard(
+    "smol", replace(CARDS[0].config, n_layers=30, n_heads=9, n_kv_heads=3, head_dim=64), 135_000_000
+)
+
+
+def test_a_further_model_is_chosen_by_its_name_and_keeps_the_heads_for_the_way_back() -> None:
+    chosen, notes = fit_model(Common(model="smol", heads=4, kv_heads=4, chat=1), CARDS, (SMOL,))
+    assert notes == []
+    assert card_for(chosen, CARDS, (SMOL,)) is SMOL
+    assert chosen.chat == 1
+    back, notes = fit_model(replace(chosen, model=""), CARDS, (SMOL,))
+    assert notes == []
+    assert (back.heads, back.kv_heads, back.chat) == (4, 4, 0)
+
+
+def test_a_model_that_is_not_there_is_told_and_another_shown() -> None:
+    chosen, notes = fit_model(Common(model="![x](//host/a)"), CARDS, (SMOL,))
+    assert chosen.model == ""
+    assert notes == ["There is no model ![x](//host/a) here; one of those that ship is shown."]
+    assert card_for(chosen, CARDS, (SMOL,)) in CARDS
