@@ -7,7 +7,7 @@ from explainer.code.choice import PARTS, CodeChoice
 from explainer.code.listing import pieces
 from explainer.code.scene import stops_of_stages
 from explainer.code.words import WORDS, explained
-from explainer.kit import address, cache, scene, session
+from explainer.kit import cache, scene, session
 from explainer.kit.controls import follow, more_controls, picked
 from explainer.kit.words import say
 
@@ -31,25 +31,27 @@ part = PARTS[own.part - 1]
 shared = {
     "part": part,
     "revision": session.revision(),
-    "link": address.write(common),
     "words": {key: value for key, value in WORDS.items() if key not in ("line", "change", "parts")},
     "terms": explained(),
 }
 temperature, seed = common.temperature, common.seed
 
 if part == "run":
-    walk = cache.identity("code", card.name, prompt, temperature, seed)
+    text = prompt[: own.length + 1] if own.length else prompt
+    walk = cache.identity("code", card.name, text, temperature, seed)
     asked = scene.sent(NAME, "at") or {}
     mine = asked.get("walk") == walk and asked.get("revision") == session.revision()
-    token = asked["token"] if mine else own.token or min(len(prompt), card.config.max_seq_len) - 1
+    token = asked["token"] if mine else own.token or min(len(text), card.config.max_seq_len) - 1
     token = max(1, token)
     where = {"position": token, "layer": common.layer, "head": common.head}
-    data = runs.step(card.name, prompt, **where, temperature=temperature, seed=seed)
+    data = runs.step(card.name, text, **where, temperature=temperature, seed=seed)
     first = stops_of_stages(data["stops"]).get(own.stage, 1)
     at = min(own.line or first, len(data["stops"]))
     drawn = data | {
         "walk": walk,
         "token": token,
+        "prompt_length": len(text),
+        "length": own.length,
         "id": f"{walk} {token} {common.layer} {common.head}",
         "at": {"lap": token, "stage": at},
     }

@@ -75,6 +75,7 @@ scene.mount(
         "revision": session.revision(),
         "at": {"lap": opens_at, "stage": own.stage},
         "history": history,
+        "code": WORDS["code"],
         "prompt_length": min(len(prompt), history + 1),
         "operands": [f"operands/weights/{card.name}/{layer}", f"operands/walk/{key}/{layer}/{recorded.rows}"],
     }

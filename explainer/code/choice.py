@@ -18,11 +18,13 @@ def _last(config: Config) -> int:
 
 @dataclass(frozen=True)
 class CodeChoice:
-    """`token` 0 is the last of the prompt; `line` 0 is the first, or the first of a `stage` of the
-    walkthrough. `change` is what was done to the cache of one's own, 1 nothing.
+    """`token` 0 is the last of the prompt, and `length` cuts that as the walkthrough does, 0 not at all.
+    `line` 0 is the first, or the first of a `stage` of the walkthrough. `change` is what was done to the cache
+    of one's own, 1 nothing.
     """
 
     part: int = whole("part", 1, 1, len(PARTS), "The parts are {low} to {high}")
+    length: int = whole("length", 0, 0, _last, "The text can be cut behind up to {high} tokens")
     token: int = whole("token", 0, 0, _last, "The tokens are 0 to {high}", browser=True)
     line: int = whole("line", 0, 0, MOST_LINES, "The lines are {low} to {high}", browser=True)
     stage: int = whole("stage", 0, 0, 5, "The stages are {low} to {high}", browser=True)

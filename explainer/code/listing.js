@@ -31,14 +31,23 @@ export function codeOf(pieces, less = 0) {
 /**
  * The files of a step, of which one is shown.
  * @param {any} scene
+ * @param {Object<string, string>} words of the legend
  * @param {(stop: number) => void} go to a stop, counted from 1
  */
-export function createListing(scene, go) {
+export function createListing(scene, words, go) {
   const tabs = el("div.files", { role: "group", "aria-label": "Files" });
   const panel = el("section.panel", { tabindex: "0", "aria-label": "Source" });
   const lines = new Map(); // stop -> its lines
   const bodies = scene.files.map((file) => el("div.file", { hidden: true }, ...linesOf(file)));
-  panel.append(...bodies);
+  const columns = el(
+    "div.l.columns",
+    {},
+    el("span.no"),
+    el("span.mult", {}, words.with),
+    el("span.mult.naive", {}, words.without),
+    el("span.quiet", {}, words.mult),
+  );
+  panel.append(columns, ...bodies);
   const buttons = scene.files.map((file) => {
     const button = el("button.tab", { type: "button", title: file.name }, file.name.split("/").at(-1));
     button.onclick = () => go(1 + scene.stops.findIndex((stop) => stop.module === file.module));

@@ -19,7 +19,6 @@ export function createOwn(stage) {
   const frame = el("div.code");
   const panel = el("section.panel.own", { tabindex: "0", "aria-label": "The text" });
   frame.append(panel);
-  stage.text.after(stage.rail);
   stage.picture.append(head, frame);
 
   const now = () => scene.changes[stepper.place.stage - 1];

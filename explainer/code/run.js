@@ -4,6 +4,7 @@ import { meter } from "../web/counts.js";
 import { el } from "../web/dom.js";
 import { readable, tabStop } from "../web/reading.js";
 import { createStepper } from "../web/stepper.js";
+import { door } from "../web/way.js";
 import { fill, say } from "../web/words.js";
 import { createListing } from "./listing.js";
 import { describe, showValue } from "./values.js";
@@ -39,19 +40,6 @@ export function createRun(stage) {
     const [cached, naive] = stop.mult;
     const cost =
       cached || naive ? meter(costOf(stop), [cached, naive ?? 0]) : el("p.quiet", {}, scene.words.no_cost);
-    const query = new URLSearchParams({
-      ...scene.link,
-      token: String(scene.token),
-      stage: String(stop.stage),
-    });
-    const door = stop.stage
-      ? el(
-          "a.door",
-          { href: `walkthrough?${query}` },
-          fill(scene.words.walkthrough, { stage: String(stop.stage) }),
-          " →",
-        )
-      : null;
     stage.told.replaceChildren(
       el(
         "section.words",
@@ -67,9 +55,17 @@ export function createRun(stage) {
         ...stop.values.map((value) => showValue(value, scene)),
         stop.mult[1] === null ? el("p.quiet", {}, scene.words.not_run) : null,
       ),
-      el("section.count", {}, cost, door),
+      el("section.count", {}, cost, stop.stage ? toWalkthrough(stop.stage) : null),
     );
     tabStop(stage.told);
+  }
+
+  /** The stage that shows this, of the same token: the last one is about the token behind its own. */
+  function toWalkthrough(n) {
+    const at = Math.max(1, scene.token - (n === 5 ? 1 : 0));
+    const least = at < scene.prompt_length - 1 ? at : scene.length;
+    const params = { ...(least && { length: String(least) }), token: String(at), stage: String(n) };
+    return door("a.door", "walkthrough", { params }, fill(scene.words.walkthrough, { stage: String(n) }));
   }
 
   function costOf(stop) {
@@ -97,7 +93,6 @@ export function createRun(stage) {
     foot.replaceChildren(
       key("cached", legend.cached),
       key("never", legend.never),
-      el("span", {}, legend.mult),
       el(
         "span.colours",
         {},
@@ -166,7 +161,9 @@ export function createRun(stage) {
       send = kit.send;
       const same = before?.id === data.id;
       if (!same) {
-        listing = createListing(data, (at) => stepper.go({ lap: scene.token, stage: at }));
+        listing = createListing(data, scene.words.legend, (at) =>
+          stepper.go({ lap: scene.token, stage: at }),
+        );
         frame.replaceChildren(listing.panel);
       }
       if (!stepper || before?.stops.length !== data.stops.length) {

@@ -34,7 +34,7 @@ export default function code(root) {
     part?.destroy();
     for (const box of [stage.text, stage.rail, stage.picture, stage.asking, stage.told])
       box.replaceChildren();
-    stage.text.after(stage.rail); // where each part takes it from
+    root.querySelector(".text-line").after(stage.rail); // where each part takes it from
     delete root.dataset.stage;
   }
 

@@ -5,7 +5,7 @@ import { el, num, tiny } from "../web/dom.js";
 import { fill } from "../web/words.js";
 
 const STATES = ["fresh", "read", "again", "differs", "empty", "given"];
-const FIRST = 4; // values written out
+const FIRST = 3; // values written out
 
 const shapeOf = (shape) => (shape ? `[${shape.join(", ")}]` : "");
 

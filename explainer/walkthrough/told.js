@@ -1,7 +1,9 @@
 // What is told beside the picture: the text so far above it, and the words of the stage.
 
+import { inAddress } from "../web/address.js";
 import { meter, proof } from "../web/counts.js";
 import { el, num, whole } from "../web/dom.js";
+import { door } from "../web/way.js";
 import { formula, say } from "../web/words.js";
 
 const MOST_SHOWN = 90; // tokens: more are never in sight
@@ -41,6 +43,13 @@ export function showText(line, scene, step) {
 /** The probability that the model gave a token that it has written. */
 const chance = (p) =>
   p === undefined ? "" : el("small.chance", { title: "the model's probability of this token" }, num(p, 2));
+
+/** The lines of code that do this. Stage 5 is about the token behind its own. */
+function toCode(words, lap, stage) {
+  const length = inAddress("length");
+  const params = { token: String(stage === 5 ? lap + 1 : lap), stage: String(stage) };
+  return door("a.to-code", "code", { params: { ...params, ...(length && { length }) } }, words);
+}
 
 /** The words of a stage, its formulas, and what it costs. An opened proof stays open. */
 export function tell(box, scene, step, { lap, stage }, map) {
@@ -83,6 +92,7 @@ export function tell(box, scene, step, { lap, stage }, map) {
       {},
       `Whole model, token ${lap}: ${whole(cached)} multiplications with the cache, ${whole(naive)} without.`,
     ),
+    toCode(scene.code, lap, stage),
   );
   if (where.firstElementChild !== map) where.replaceChildren(map);
 }
