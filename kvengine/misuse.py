@@ -1,7 +1,7 @@
 """The cache used wrongly, one way at a time, on the running model: what the next token and the text become.
 
 All but the last token of the prompt are run as they should be. From then on each pass gets one token and a
-cache that was tampered with, or has its query exchanged. Every pass is held against a naive pass over the
+cache that was tampered with, or has its query exchanged. The results are held against a naive pass over the
 same tokens. What is done is done to the cache between the passes, or by a tap: the model has no case for it.
 """
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from kvengine.cache import KVCache
+from kvengine.config import Config
 from kvengine.cost import pass_cost
 from kvengine.errors import ContextLengthError, PromptError
 from kvengine.generate import Sampler, greedy
@@ -118,26 +119,21 @@ def misuse(
     token_ids = list(prompt_ids)
     model(_batch(model, token_ids[:n]), past.cache, past.remember, last_only=True)
     past.store(how, 0)
-    written: list[Word] = []
+    results: list[Tensor] = []
     look: dict[str, Tensor] = {}
     for _ in range(words):
         start = past.cache.length
         past.load(how)
-        tap = past.tap(how, look if not written else None)
-        logits = model(_batch(model, token_ids[start : start + 1]), past.cache, tap)[0, -1]
+        tap = past.tap(how, None if results else look)
+        results.append(model(_batch(model, token_ids[start : start + 1]), past.cache, tap)[0, -1])
         past.store(how, start)
-        naive = model(_batch(model, token_ids), last_only=True)[0, -1]
-        choice, other = sampler(logits, start + 1), sampler(naive, start + 1)
-        token_ids.append(choice)
-        written.append(
-            Word(
-                token_id=choice,
-                probability=float(logits.softmax(dim=-1)[choice]),
-                naive_token=other,
-                naive_probability=float(naive.softmax(dim=-1)[other]),
-                difference=float((logits - naive).abs().max()),
-            )
-        )
+        token_ids.append(sampler(results[-1], start + 1))
+    # A row of the naive pass does not see the rows behind it, so that one pass serves for all.
+    naive = model(_batch(model, token_ids[:-1]))[0, n:]  # [words, vocab_size]
+    written = [
+        _word(ours, theirs, token_ids[at], sampler(theirs, at))
+        for at, ours, theirs in zip(range(n + 1, n + 1 + words), results, naive, strict=True)
+    ]
     half = config.kv_floats_per_token // 2
     return Outcome(
         misuse=how,
@@ -150,10 +146,20 @@ def misuse(
     )
 
 
-def query_multiplications(model: Transformer) -> int:
+def _word(ours: Tensor, theirs: Tensor, token_id: int, naive_token: int) -> Word:
+    return Word(
+        token_id=token_id,
+        probability=float(ours.softmax(dim=-1)[token_id]),
+        naive_token=naive_token,
+        naive_probability=float(theirs.softmax(dim=-1)[naive_token]),
+        difference=float((ours - theirs).abs().max()),
+    )
+
+
+def query_multiplications(config: Config) -> int:
     """Those of a token's queries, in all layers: all that a stored query could ever save."""
-    shapes = sizes(model.config, q_len=1, end=1)
-    return model.config.n_layers * GRAPH["q"].multiplications(shapes)
+    shapes = sizes(config, q_len=1, end=1)
+    return config.n_layers * GRAPH["q"].multiplications(shapes)
 
 
 @dataclass
@@ -200,7 +206,10 @@ class _Past:
             turned = _rotate(self.raw[:, :, :, :n], self.model.cos[:n], self.model.sin[:n])
             self.cache.k[:, :, :, :n] = turned
 
-    def tap(self, how: Misuse, look: dict[str, Tensor] | None) -> Tap:
+    def tap(self, how: Misuse, look: dict[str, Tensor] | None) -> Tap | None:
+        """What has to be done, or looked at, in a pass; None where that is nothing."""
+        if look is None and how in ("right", "no_values", "swapped"):
+            return None
         blind = _blind(self.cache.length) if how == "no_keys" else None
 
         def tap(name: str, tensor: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from kvengine.changed import ChangedRows
 from kvengine.config import Config
 from kvengine.induction import Induction, Spelled
 from kvengine.keep import BOXES, kept_floats
-from kvengine.misuse import Misuse, Outcome
+from kvengine.misuse import Misuse, Outcome, query_multiplications
 from kvengine.reads import Reads
 from kvengine.walk import Recording
 
@@ -106,7 +106,6 @@ def outcome_values(outcome: Outcome, right: Outcome, label: Label, config: Confi
     """The numbers of an experiment, beside those of the reader that it begins with."""
     first, should = outcome.words[0], right.words[0]
     same = sum(a == b for a, b in zip(outcome.token_ids, right.token_ids, strict=True))
-    weights_work = config.n_layers * config.d_model * config.n_heads * config.head_dim
     return {
         "token": label(outcome.prompt_ids[-1]),
         "before": label(outcome.prompt_ids[-2]),
@@ -119,7 +118,7 @@ def outcome_values(outcome: Outcome, right: Outcome, label: Label, config: Confi
         "words": str(len(outcome.words)),
         "difference": small(outcome.difference),
         "work": f"{outcome.multiplications:,}",
-        "query_work": f"{weights_work:,}",
+        "query_work": f"{query_multiplications(config):,}",
         "kept": byte_size(4 * outcome.kept),
     }
 
