@@ -19,6 +19,7 @@ STEPS = 8  # steps drawn behind the prefill
 STYLE = """<style>
 .st-key-avoided_premise { row-gap: 0.4rem; }
 .st-key-avoided_premise [data-testid="stButtonGroup"] > div { flex-wrap: wrap; }
+@media (max-width: 640px) { body.kv-stepped:not(.kv-asked) .st-key-avoided_premise { display: none; } }
 @media (max-width: 480px) { .st-key-avoided_premise button { padding-inline: 0.4rem; font-size: 0.85rem; } }
 .st-key-avoided_charts [data-testid="stColumn"] { min-width: min(24rem, 100%); }
 </style>"""

@@ -20,6 +20,9 @@ _PAGE_STYLE = """<style>
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 body.kv-asking [class*="st-key-tells_"] { visibility: hidden; }
 body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
+@media (max-width: 640px) {
+  body.kv-stepped:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
+}
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }
 @media print {

@@ -78,7 +78,7 @@ export function createAsking({ root, asking, live }, on) {
 
   const score = () =>
     kept.answered
-      ? el("p.score.quiet", {}, `Right so far: ${kept.right} of ${kept.answered} in this session.`)
+      ? el("p.right-so-far.quiet", {}, `Right so far: ${kept.right} of ${kept.answered} in this session.`)
       : null;
 
   function clear() {
@@ -95,20 +95,16 @@ export function createAsking({ root, asking, live }, on) {
     kept.right += right ? 1 : 0;
     remember();
     clear();
-    const told = right
-      ? [`✓ Right: ${options[answer].text}.`, options[answer].why]
-      : [
-          `✗ Not “${options[chosen].text}”.`,
-          options[chosen].why,
-          `✓ It is “${options[answer].text}”.`,
-          options[answer].why,
-        ];
-    on.answered(told.join(" "));
+    const why = [`✓ ${right ? "Right:" : "It is"} ${options[answer].text}.`, options[answer].why];
+    const told = right ? [why] : [[`✗ Not ${options[chosen].text}.`, options[chosen].why], why];
+    on.answered(told.flat().join(" "));
     asking.replaceChildren(
       el(
         "div.answered",
         { tabindex: "-1", "data-right": String(right) },
-        ...told.map((text, i) => el(i % 2 ? "p.because" : "p.verdict", {}, text)),
+        ...told.map(([verdict, because]) =>
+          el("div", {}, el("p.verdict", {}, verdict), el("p.because", {}, because)),
+        ),
         score(),
       ),
     );
@@ -164,14 +160,14 @@ export function createAsking({ root, asking, live }, on) {
       kept.offers -= 1;
       remember();
       const yes = el("button.accept", { type: "button" }, "Ask me");
-      const no = el("button.decline", { type: "button", "aria-label": "No, do not ask me" }, "No");
+      const no = el("button.decline", { type: "button", "aria-label": "No, do not ask me" }, "×");
       yes.onclick = () => on.accepted();
       no.onclick = () => {
         kept.offers = 0;
         remember();
         asking.replaceChildren();
       };
-      asking.replaceChildren(el("p.offer", {}, "Want to guess before each stage?", yes, no));
+      asking.replaceChildren(el("p.offer", {}, el("span", {}, "Want to guess before each stage?"), yes, no));
     },
     /** Where to be after an answer, if there is nothing to go on to. */
     focus: () => /** @type {HTMLElement} */ (asking.querySelector(".answered"))?.focus(),

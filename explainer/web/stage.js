@@ -26,7 +26,10 @@ export function createStage(root, { label, heading, rail: railLabel, terms = () 
   };
   const box = el("div.tip", { "aria-hidden": "true", hidden: true });
   const prompt = el("button.unfold", { type: "button" }, "Change prompt or model");
-  prompt.onclick = () => document.body.classList.remove("kv-folded");
+  prompt.onclick = () => {
+    document.body.classList.remove("kv-folded");
+    document.body.classList.add("kv-asked");
+  };
   root.replaceChildren(
     el("h1.sr", {}, heading),
     el("div.text-line", {}, parts.text, prompt),

@@ -321,6 +321,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     show(to, { stepped: false });
   }
   addEventListener("popstate", onHistory);
+  document.body.classList.add("kv-stepped"); // on a phone the controls wait until somebody asks for them
   const forgetWay = onWay(showRail); // it can come later than the scene
 
   function write() {
@@ -367,7 +368,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       keys.destroy();
       removeEventListener("popstate", onHistory);
       forgetWay();
-      document.body.classList.remove("kv-folded", "kv-asking");
+      document.body.classList.remove("kv-stepped", "kv-folded", "kv-asked", "kv-asking");
     },
   };
 }

@@ -220,10 +220,10 @@ test("a wrong answer is explained and put right, until the next step", () => {
   press("ArrowRight");
   options(box)[0].click();
   equal(
-    [...box.querySelectorAll("p:not(.score)")].map((p) => p.textContent),
-    ["✗ Not “one”.", "One is too few.", "✓ It is “two”.", "There were two."],
+    [...box.querySelectorAll("p:not(.right-so-far)")].map((p) => p.textContent),
+    ["✗ Not one.", "One is too few.", "✓ It is two.", "There were two."],
   );
-  equal(live.textContent, "✗ Not “one”. One is too few. ✓ It is “two”. There were two. Stage 2 of lap 2.");
+  equal(live.textContent, "✗ Not one. One is too few. ✓ It is two. There were two. Stage 2 of lap 2.");
   press("ArrowRight");
   equal(box.textContent, "");
 });
@@ -357,9 +357,9 @@ test("score, wish and what was asked are remembered on the next page", () => {
   first.stepper.destroy();
   const { $, where, asking: box } = timed({ ...LAPS, question: () => QUESTION });
   equal($(".ask").getAttribute("aria-pressed"), "true");
-  equal(box.querySelector(".score").textContent, "Right so far: 0 of 1 in this session.");
+  equal(box.querySelector(".right-so-far").textContent, "Right so far: 0 of 1 in this session.");
   press("2");
-  equal(box.querySelector(".score").textContent, "Right so far: 1 of 2 in this session.");
+  equal(box.querySelector(".right-so-far").textContent, "Right so far: 1 of 2 in this session.");
   press("ArrowRight");
   equal(where(), "2.2", "known from before");
 });
@@ -370,7 +370,7 @@ test("what stands in the storage and is not ours does no harm", () => {
     sessionStorage.setItem("kv-asked", kept);
     const { stepper, asking: box } = timed({ ...LAPS, question: () => QUESTION }, { query: "?ask=1" });
     press("2");
-    equal(box.querySelector(".score").textContent, "Right so far: 1 of 1 in this session.", kept);
+    equal(box.querySelector(".right-so-far").textContent, "Right so far: 1 of 1 in this session.", kept);
     stepper.destroy();
   }
 });
