@@ -1,0 +1,95 @@
+"""What people get wrong: pairs of requests, the second served from a store that holds the first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from explainer.kit.cache import COMPUTING, MIB, identity, model, tokenizer
+from explainer.kit.shelf import Shelf
+from explainer.prompt_caching.choice import ANSWER, TEXTS
+from explainer.prompt_caching.pricing import common
+from explainer.prompt_caching.room import prompt_of
+from kvengine import sampler
+from kvengine.cost import cache_bytes
+from kvengine.prefix import prefix_cache
+from kvengine.reuse import Parted, Served, parted, serve
+
+#: The temperature of the second request where only that changes.
+WARM = 1.0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both requests. `known` are the tokens whose keys and values the first has left.
+
+    `rows` says which of them each token of the second is held against, -1 for none.
+    """
+
+    before: Served
+    after: Served
+    known: tuple[int, ...]
+    rows: tuple[int, ...]
+    parted: Parted
+
+    @property
+    def common(self) -> int:
+        """Tokens that both have in common from their beginning."""
+        return common(self.known, self.after.token_ids)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the memory: the blocks that the first request left, and what was compared."""
+        blocks = self.before.change.stored + self.after.change.stored
+        tensors = [tensor for block in blocks for tensor in block.payload]
+        return sum(tensor.nbytes for tensor in tensors) + 4 * self.parted.k_largest.nbytes
+
+
+_PAIRS: Shelf[str, Pair] = Shelf(16 * MIB)
+
+
+def pair(name: str, block: int, key: str) -> Pair:
+    """A mistake with a model and a size of block; the texts are the page's, so all visitors share it."""
+    return _PAIRS.get(identity("mistake", name, block, key), lambda: _pair(name, block, key))
+
+
+def _pair(name: str, block: int, key: str) -> Pair:
+    run, text = model(name), TEXTS["mistake"][key]
+    prefixes = prefix_cache(run.config, block_size=block, budget=cache_bytes(run.config, 4096))
+    with COMPUTING:  # one by one, so that others get their turn
+        before_ids = prompt_of(name, _texts(text["before"]))[0]
+        before = serve(run, before_ids, prefixes, new_tokens=ANSWER, runs=1)
+        answer = tokenizer(name).decode(list(before.answer_ids))
+        old, new = text.get("change", ("", ""))
+        after_ids = prompt_of(name, [t.replace(old, new) for t in _texts(text["after"], answer=answer)])[0]
+        warm = WARM if key == "temperature" else 0.0
+        after = serve(run, after_ids, prefixes, new_tokens=ANSWER, sampler=sampler(warm), runs=1)
+        known = (*before_ids, *before.answer_ids[:-1])
+        rows = _rows(key, known, after_ids, len(before_ids))
+        return Pair(before, after, known, rows, parted(run, known, after_ids, rows))
+
+
+def _texts(templates: Sequence[str], **more: str) -> list[str]:
+    return [template.format(**TEXTS["prompt"], **more) for template in templates]
+
+
+def _rows(key: str, known: Sequence[int], after: Sequence[int], prompt: int) -> tuple[int, ...]:
+    """Where in the first request each token of the second stood: at its own position, or moved."""
+    if key == "moved":  # the end of the first prompt, with the marker of the beginning before it
+        shift = prompt - len(after)
+        return (0, *(i + shift for i in range(1, len(after))))
+    return tuple(i if i < len(known) else -1 for i in range(len(after)))
+
+
+#: What a token's keys and values are in the second request, of one layer.
+READ, AGAIN, DIFFERENT, NEW = range(4)
+
+
+def states(pair: Pair) -> np.ndarray:
+    """[n_layers, 2, tokens]: what K and V of each token are, layer by layer."""
+    found = pair.parted
+    same = np.stack([found.k_same, found.v_same], axis=1)
+    state = np.where(same, AGAIN, DIFFERENT).astype(np.uint8)
+    state[..., ~found.compared] = NEW
+    state[..., : pair.after.reused] = READ
+    return state

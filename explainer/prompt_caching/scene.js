@@ -1,0 +1,145 @@
+// Prompt caching: five parts, each drawn when it is opened from what Python sends of it then.
+
+import { el } from "../web/dom.js";
+import { createStage, onRoom } from "../web/stage.js";
+import { createStepper } from "../web/stepper.js";
+import { say } from "../web/words.js";
+import { createDocuments } from "./documents.js";
+import { createMachines } from "./machines.js";
+import { createMistakes } from "./mistakes.js";
+import { createPrices } from "./prices.js";
+import { createRequests } from "./requests.js";
+
+const MAKE = {
+  requests: createRequests,
+  mistakes: createMistakes,
+  documents: createDocuments,
+  prices: createPrices,
+  machines: createMachines,
+};
+
+/**
+ * @typedef {Object} Around what a part gets
+ * @property {() => any} words of words.toml
+ * @property {(kind: string, more?: Object<string, any>) => void} act have Python do something
+ * @property {(part: number, wrong: number) => void} want have Python send something
+ * @property {() => void} write the address has to say something else
+ * @property {HTMLElement} live what is put there is read aloud
+ * @property {any} tip
+ */
+
+export default function promptCaching(root) {
+  let scene = null; // what Python sent last
+  let stepper = null;
+  let send = null;
+  let stamp = ""; // what the bodies were made of
+  let asked = ""; // what Python was asked for last
+  const bodies = new Map(); // by part
+  const panels = new Map(); // by part
+
+  const stage = createStage(root, {
+    label: "Prompt caching",
+    heading: "",
+    rail: "Parts",
+    terms: () => scene.terms,
+  });
+  const heading = root.querySelector("h1");
+  heading.classList.remove("sr");
+  const lead = el("p.lead");
+  const line = root.querySelector(".text-line");
+  line.prepend(el("div", {}, heading, lead));
+  stage.text.remove();
+  line.before(stage.rail);
+  const unfold = root.querySelector(".unfold");
+  // The controls wait behind this button (pages/prompt_caching.py).
+  root.classList.add("folded");
+  unfold.addEventListener("click", () => {
+    document.body.classList.add("kv-asked");
+    root.classList.remove("folded");
+  });
+  const room = onRoom(root, stage.picture, () => {});
+
+  /** @type {Around} */
+  const around = {
+    words: () => scene.words,
+    act(kind, more = {}) {
+      root.classList.add("waiting");
+      send("act", { kind, ...more, at: Date.now() }); // the time makes it another message
+    },
+    want(part, wrong) {
+      asked = `${part} ${wrong} ${stamp}`;
+      root.classList.add("waiting");
+      send("want", { part, wrong, revision: scene.revision, at: Date.now() });
+    },
+    write: () => stepper?.write(),
+    live: stage.live,
+    tip: stage.tip,
+  };
+
+  const nameOf = (part) => scene.parts[part - 1];
+
+  function panel(name) {
+    if (!panels.has(name)) panels.set(name, MAKE[name](around, scene));
+    return panels.get(name);
+  }
+
+  function show({ stage: part }) {
+    const name = nameOf(part);
+    const words = scene.words[name];
+    const body = bodies.get(name);
+    heading.textContent = words.title;
+    const { values, text = words.lead } = body?.lead ?? { values: {} };
+    if (body) lead.replaceChildren(...say(text, { ...body.values, ...values }));
+    if (!body) return (lead.replaceChildren(scene.words.waiting), stage.picture.replaceChildren());
+    const shown = panel(name);
+    shown.show(body);
+    if (stage.picture.firstElementChild !== shown.node) stage.picture.replaceChildren(shown.node);
+  }
+
+  const ready = ({ stage: part }) => bodies.has(nameOf(part));
+
+  function ask({ stage: part }) {
+    const wrong = panels.get("mistakes")?.wrong ?? scene.wrong;
+    if (asked !== `${part} ${wrong} ${stamp}`) around.want(part, wrong);
+  }
+
+  function createSteps() {
+    stepper = createStepper(stage, {
+      stages: scene.parts.map((name) => ({ name: scene.words.part[name], show })),
+      param: "part",
+      also: () => ({ wrong: panels.get("mistakes")?.wrong ?? (scene.wrong > 1 ? scene.wrong : null) }),
+      name: () => stamp,
+      ready,
+      ask,
+      said: () => `${heading.textContent} ${lead.textContent}`,
+    });
+  }
+
+  function update(data, kit) {
+    const before = scene;
+    send = kit.send;
+    scene = data;
+    if (!kit.fresh && before) return; // only the colours have changed
+    root.classList.remove("waiting");
+    unfold.textContent = data.words.model;
+    if (stamp !== data.stamp) bodies.clear();
+    stamp = data.stamp;
+    asked = "";
+    bodies.set(data.part, data.body);
+    if (!stepper) createSteps();
+    const moved = before?.revision !== data.revision;
+    if (moved) return stepper.show(data.at);
+    if (stepper.arrived()) return;
+    if (ready(stepper.place)) stepper.show();
+    else ask(stepper.place);
+  }
+
+  return {
+    update,
+    destroy() {
+      stepper?.destroy();
+      room.destroy();
+      document.body.classList.remove("kv-asked");
+    },
+  };
+}

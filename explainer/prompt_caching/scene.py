@@ -1,0 +1,204 @@
+"""What the browser gets of the parts that run the model: plain values and sentences with theirs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from explainer.kit.encode import token_label
+from explainer.kit.units import byte_size, milliseconds, rate, times
+from explainer.kit.words import count
+from explainer.prompt_caching.choice import (
+    BLOCKS,
+    BUDGETS,
+    LONGEST,
+    MISTAKES,
+    PROMPT_PARTS,
+    TEXTS,
+    PromptCachingChoice,
+)
+from explainer.prompt_caching.mistakes import Pair, states
+from explainer.prompt_caching.room import SHOWN, Entry, Room
+from explainer.prompt_caching.words import (
+    WORDS,
+    line,
+    mistake_values,
+    proof,
+    proof_lines,
+    question,
+    room_names,
+    small,
+)
+from kvengine import Config, Tokenizer
+from kvengine.cost import cache_bytes
+from kvengine.memory import FORMATS, kv_bytes
+from kvengine.presets import presets
+from kvengine.reuse import Loaded, Served
+
+#: Passes of which the fastest counts (kvengine.reuse.serve, ask_behind).
+RUNS, RUNS_AHEAD = 5, 3
+
+#: Kept pays where it takes less than this share of the work: the first question only pays for the loading.
+PAYS = 0.95
+
+#: A document as people have them, in a model as people run them.
+BIG_DOCUMENT, BIG_MODEL = 100_000, "llama-3.1-8b"
+
+
+def labels(tokenizer: Tokenizer, token_ids: Sequence[int]) -> list[str]:
+    """The tokens of a text as they stand in a box."""
+    return [token_label(text) for text in tokenizer.texts(token_ids)]
+
+
+# ---- two requests ----------------------------------------------------------------------------------------
+
+
+def requests_scene(
+    room: Room, choice: PromptCachingChoice, tokenizer: Tokenizer, *, temperature: float, error: str
+) -> dict[str, Any]:
+    """The texts, the store's settings, and the last requests with what became of the store."""
+    blocks = tuple(sorted({*BLOCKS, room.block}))
+    budgets = tuple(sorted({*BUDGETS, room.budget}))
+    shown = room.history[-SHOWN:]
+    return {
+        "texts": {name: getattr(choice, name) for name in PROMPT_PARTS},
+        "more": TEXTS["more"],
+        "longest": LONGEST,
+        "block": room.block,
+        "blocks": list(blocks),
+        "budget": room.budget,
+        "budgets": list(budgets),
+        "rooms": room_names(cache_bytes(room.config, 1), budgets),
+        "error": error,
+        "runs": str(RUNS),
+        "entries": [
+            _entry(room, entry, room.history[: room.history.index(entry)], tokenizer, temperature)
+            for entry in shown
+        ],
+    }
+
+
+def _entry(
+    room: Room, entry: Entry, earlier: list[Entry], tokenizer: Tokenizer, temperature: float
+) -> dict[str, Any]:
+    served = entry.served
+    n = len(served.token_ids)
+    return {
+        "number": entry.number,
+        "question": next((text for text in reversed(entry.texts) if text), ""),
+        "labels": labels(tokenizer, served.token_ids),
+        "sizes": list(entry.sizes),
+        "reused": served.reused,
+        "answer": tokenizer.decode(list(served.answer_ids)),
+        "line": line(entry, earlier, block=room.block, budget=room.budget),
+        "numbers": {
+            "tokens": _number([served.computed, n], [f"{served.computed:,}", f"{n:,}"]),
+            "work": _number(served.multiplications, [rate(work) for work in served.multiplications]),
+            "time": _number(served.seconds, [milliseconds(seconds) for seconds in served.seconds]),
+        },
+        "proof": proof(served),
+        "proof_lines": proof_lines(served, temperature),
+        "tree": {
+            "stored": byte_size(entry.stored),
+            "budget": byte_size(cache_bytes(room.config, room.budget)),
+            "bars": [list(vars(bar).values()) for bar in entry.tree],
+        },
+    }
+
+
+def _number(values: Sequence[float], said: list[str]) -> dict[str, Any]:
+    """A number with the store and without: how it is said, and how long its bar is."""
+    most = max(*values, 1e-12)
+    return {"said": said, "share": [value / most for value in values]}
+
+
+# ---- what breaks it --------------------------------------------------------------------------------------
+
+
+def mistake_scene(key: str, found: Pair, block: int, tokenizer: Tokenizer) -> dict[str, Any]:
+    """One mistake: both texts, what is asked, and what the second request's rows are in each layer."""
+    known, after = found.known, found.after
+    before_n = len(found.before.token_ids)
+    return {
+        "key": key,
+        "names": {name: WORDS["mistake"][name]["name"] for name in MISTAKES},
+        "block": block,
+        "before": labels(tokenizer, found.before.token_ids),
+        "known": len(known) // block * block,
+        "answer": labels(tokenizer, known[before_n:]) if key == "answer" else [],
+        "after": labels(tokenizer, after.token_ids),
+        "reused": after.reused,
+        "common": found.common,
+        "states": states(found),
+        "question": question(key, found, block),
+        "values": mistake_values(found, block, _answers(found, tokenizer)),
+    }
+
+
+def _answers(found: Pair, tokenizer: Tokenizer) -> tuple[str, str]:
+    def said(served: Served) -> str:
+        return tokenizer.decode(list(served.answer_ids)).strip().replace("\n", " ")
+
+    return said(found.before), said(found.after)
+
+
+# ---- documents ahead -------------------------------------------------------------------------------------
+
+
+def documents_scene(
+    texts: Sequence[str],
+    loaded: Loaded | None,
+    config: Config,
+    decode: Callable[[list[int]], str],
+    error: str,
+) -> dict[str, Any]:
+    """The document and its questions, and what they cost both ways."""
+    scene: dict[str, Any] = {"texts": list(texts), "longest": LONGEST, "error": error, "found": None}
+    if loaded is None:
+        return scene
+    asked = loaded.questions
+    again = [sum(one.multiplications[1] for one in asked[: i + 1]) for i in range(len(asked))]
+    kept = [
+        loaded.multiplications + sum(one.multiplications[0] for one in asked[: i + 1])
+        for i in range(len(asked))
+    ]
+    pays = next(
+        (i + 1 for i, (ours, full) in enumerate(zip(kept, again, strict=True)) if ours < PAYS * full), None
+    )
+    same = all(one.answer_ids == one.plain_ids for one in asked)
+    n, words, big = len(loaded.document_ids), WORDS["documents"], presets()[BIG_MODEL]
+    values = {
+        "questions": count(len(asked), "question"),
+        "ratio": f"{again[-1] / kept[-1]:.1f}" if asked else "",
+        "from": str(pays),
+        "largest": small(max((one.difference for one in asked), default=0)),
+        "bytes": byte_size(loaded.nbytes),
+        "tokens": f"{n:,}",
+        "positions": f"{config.max_seq_len:,}",
+        "big": f"{BIG_DOCUMENT:,}",
+        "big_bytes": byte_size(kv_bytes(big.shape, BIG_DOCUMENT, FORMATS["bf16"])),
+        "big_model": big.name,
+        "runs": str(RUNS_AHEAD),
+    }
+    most = max(again[-1], kept[-1]) if asked else 1
+    scene["found"] = {
+        "tokens": count(n, "token"),
+        "load": {
+            "work": rate(loaded.multiplications),
+            "share": loaded.multiplications / most,
+            "time": milliseconds(loaded.seconds),
+        },
+        "rows": [
+            {
+                "answer": decode(list(one.answer_ids)),
+                "work": [rate(work) for work in one.multiplications],
+                "time": [milliseconds(seconds) for seconds in one.seconds],
+                "faster": times(one.seconds[1] / one.seconds[0]),
+                "shares": [one.multiplications[0] / most, one.multiplications[1] / most],
+            }
+            for one in asked
+        ],
+        "totals": [rate(kept[-1]), rate(again[-1])] if asked else [],
+        "verdict": words["total" if pays else "never"],
+        "same": words["same" if same else "differs"],
+        "values": values,
+    }
+    return scene

@@ -1,0 +1,42 @@
+"""Prompt caching: a cache that outlives its request, and what the next request reads of it."""
+
+import streamlit as st
+
+from explainer.kit import cache, scene, session
+from explainer.prompt_caching import visit
+from explainer.prompt_caching.choice import PARTS, PromptCachingChoice
+
+NAME = "prompt_caching"
+# The texts of this page are its own: of the row above only the model is used, and it waits until asked for.
+STYLE = """<style>
+body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
+.st-key-controls :is(.st-key-w_prompt, .st-key-w_example) { display: none; }
+</style>"""
+
+common, own, card = session.common(), session.own(PromptCachingChoice), session.card()
+st.html(STYLE)
+room, here = visit.room(card.name, own), visit.state()
+
+
+def act() -> None:
+    """The learner did something in the scene: sent a prompt, changed a rule, asked for a part."""
+    changes = here.act(scene.sent(NAME, "act"), room, common)
+    if changes:
+        session.choose(**changes)
+
+
+asked = scene.sent(NAME, "want") or {}
+wanted = asked if asked.get("revision") == session.revision() else {}
+part, wrong = here.place(wanted, own)
+scene.mount(
+    NAME,
+    {
+        "revision": session.revision(),
+        "at": {"lap": 0, "stage": own.part},
+        "part": PARTS[part - 1],
+        "body": here.part(PARTS[part - 1], wrong, room, own, common, cache.tokenizer(card.name)),
+        **here.frame(room, own),
+    },
+    on_act_change=act,
+    on_want_change=lambda: None,
+)
