@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from explainer.by_hand.choice import TABLES, VOCABULARY, Given
-from explainer.by_hand.numbers import row, softmax, weights, written
+from explainer.by_hand.numbers import row, softmax, written
 from explainer.by_hand.runs import Runs
-from explainer.by_hand.words import WORDS, explained, missed, multiplications, questions, values
+from explainer.by_hand.words import WORDS, explained, fractions_in, missed, multiplications, questions, values
 from kvengine.paper import Numbers, Round
 
 
@@ -41,10 +39,7 @@ def scene(given: Given, runs: Runs) -> dict[str, Any]:
 def on_paper(part: Round, numbers: Numbers) -> dict[str, Any]:
     """A round's numbers as text. Query and scores are written in units of `numbers.unit`."""
     unit = numbers.unit
-    exact = weights(part.scores, unit) is not None
-    # Whatever the weights are, they add up to 1: where all values are the same, so is their mix.
-    mixed = exact | (part.v == part.v[0]).all(axis=0)  # [4]
-    embed = np.array(numbers.embed)
+    exact, mixed, logits = fractions_in(part, numbers)
     return {
         "ids": list(part.token_ids),
         "start": part.start,
@@ -61,6 +56,6 @@ def on_paper(part: Round, numbers: Numbers) -> dict[str, Any]:
         "shares": [round(float(weight), 4) for weight in part.weights],
         "z": row(part.z, mixed),
         "sum": row(part.out, mixed),
-        "logits": row(part.logits, (mixed | (embed == 0)).all(axis=1)),
+        "logits": row(part.logits, logits),
         "next": part.next_token,
     }

@@ -11,7 +11,7 @@ from explainer.by_hand.choice import VOCABULARY, Given
 from explainer.by_hand.numbers import DIGITS, weights, written
 from explainer.kit.asking import Option, asked
 from explainer.kit.words import terms, words_of
-from kvengine.paper import D, Mistake, Round
+from kvengine.paper import D, Mistake, Numbers, Round
 
 WORDS = words_of(Path(__file__).with_name("words.toml"))
 
@@ -55,23 +55,28 @@ def values(given: Given, first: Round, second: Round, proof: tuple[float, int]) 
             f"next{i}": VOCABULARY[part.next_token],
             f"won{i}": _won(part, given),
             f"best{i}": VOCABULARY[part.token_ids[best]],
-            f"best_weight{i}": written(float(part.weights[best]), exact=_exact(part, given)),
+            f"best_weight{i}": written(float(part.weights[best]), exact=fractions_in(part, given.numbers)[0]),
         }
     size = "0" if difference == 0 else f"{difference:.1e}".replace("e-0", "e−").replace("e-", "e−")
     found["proof"] = WORDS["proof"]["text"].format(words2=n, numbers=numbers, difference=size)
     return found
 
 
-def _exact(part: Round, given: Given) -> bool:
-    return weights(part.scores, given.numbers.unit) is not None
+def fractions_in(part: Round, numbers: Numbers) -> tuple[bool, np.ndarray, np.ndarray]:
+    """Which results are fractions: the weights, all or none; entries of the output [4]; logits [words]."""
+    exact = weights(part.scores, numbers.unit) is not None
+    # Whatever the weights are, they add up to 1: where all values are the same, so is their mix.
+    mixed = exact | (part.v == part.v[0]).all(axis=0)
+    return exact, mixed, (mixed | (np.array(numbers.embed) == 0)).all(axis=1)
 
 
 def _won(part: Round, given: Given) -> str:
     named = [f"“{VOCABULARY[token]}”" for token in part.tied]
+    *_, exact = fractions_in(part, given.numbers)
     sentence: str = WORDS["won"]["one" if len(named) == 1 else "tie"]
     return sentence.format(
         next=VOCABULARY[part.next_token],
-        logit=written(float(part.logits.max()), exact=_exact(part, given)),
+        logit=written(float(part.logits[part.next_token]), exact=bool(exact[part.next_token])),
         tied=" and ".join(named),
     )
 
