@@ -24,6 +24,7 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: 
   body.kv-stepped:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
 }
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
+[data-variant="segmented_control"][data-selected="true"] { color: inherit !important; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }
 @media print {
   .stAppHeader, [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none !important; }
