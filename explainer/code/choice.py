@@ -19,8 +19,8 @@ def _last(config: Config) -> int:
 @dataclass(frozen=True)
 class CodeChoice:
     """`token` 0 is the last of the prompt, and `length` cuts that as the walkthrough does, 0 not at all.
-    `line` 0 is the first, or the first of a `stage` of the walkthrough. `change` is what was done to the cache
-    of one's own, 1 nothing.
+    `line` 0 is the first, or the first of a `stage` of the walkthrough. `change` is what was done to the
+    cache of one's own, 1 nothing.
     """
 
     part: int = whole("part", 1, 1, len(PARTS), "The parts are {low} to {high}")

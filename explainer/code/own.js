@@ -8,6 +8,7 @@ import { codeOf, copyButton } from "./listing.js";
 const MARKS = { "-": "removed", "+": "added" };
 const LEAST_TALL = 280;
 const BELOW = 20;
+const NARROW = 860; // from here on the words stand beside the text
 
 export function createOwn(stage) {
   let scene = null; // what Python sent
@@ -148,8 +149,9 @@ export function createOwn(stage) {
       if (ready(place)) stepper.show(place);
       else stepper.go(place);
     },
-    fit({ wide, phone, height }) {
-      const tall = wide ? Math.max(LEAST_TALL, height - head.offsetHeight - BELOW) : phone ? 320 : 380;
+    fit({ width, phone, height }) {
+      const beside = width >= NARROW;
+      const tall = beside ? Math.max(LEAST_TALL, height - head.offsetHeight - BELOW) : phone ? 300 : 380;
       frame.style.setProperty("--tall", `${tall}px`);
     },
     destroy: () => stepper?.destroy(),

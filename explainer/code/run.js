@@ -11,6 +11,7 @@ import { describe, showValue } from "./values.js";
 
 const LEAST_TALL = 260; // of the code, in px
 const BELOW = 20;
+const NARROW = 860; // from here on the words stand beside the code
 
 export function createRun(stage) {
   let scene = null; // what Python sent
@@ -177,9 +178,10 @@ export function createRun(stage) {
       stepper.show(moved ? data.at : { lap: data.token, stage: at });
     },
     /** The code takes the height that is left of the window. */
-    fit({ wide, phone, height }) {
+    fit({ width, phone, height }) {
       const used = head.offsetHeight + foot.offsetHeight + BELOW;
-      const tall = wide ? Math.max(LEAST_TALL, height - used) : phone ? 300 : 330;
+      const beside = width >= NARROW;
+      const tall = beside ? Math.max(LEAST_TALL, height - used) : phone ? 230 : 320;
       frame.style.setProperty("--tall", `${tall}px`);
       if (stepper) listing.show(stepper.place.stage);
     },
