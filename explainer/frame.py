@@ -27,13 +27,13 @@ if page.file == "start" and "opened" not in st.session_state and OLD_LINK & set(
     walkthrough = next(entry for entry in entries if entries[entry].file == "walkthrough")
     st.switch_page(walkthrough, query_params=st.query_params.to_dict())
 st.session_state["opened"] = True
-door, params = bar.wanted()
-for entry, behind in entries.items():
-    if behind.file == door:
-        st.switch_page(entry, query_params=params)
 with errors_shown():
     restore(page.file, page.choice)
     bar.draw(PAGES, page)
+    door, params = bar.wanted()
+    for entry, behind in entries.items():
+        if behind.file == door:
+            st.switch_page(entry, query_params=params)
     controls()
     chosen.run()
     if page is not PAGES[0]:  # that one has doors of its own

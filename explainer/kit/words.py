@@ -63,9 +63,14 @@ def _texts(table: object) -> Iterator[str]:
             yield from _texts(part)
 
 
+def explained() -> dict[str, str]:
+    """What every term means, by name."""
+    return words_of(Path(__file__).with_name("terms.toml"))
+
+
 def terms(*used: object) -> dict[str, str]:
     """What the terms in these templates mean, by name."""
-    all_terms: dict[str, str] = words_of(Path(__file__).with_name("terms.toml"))
+    all_terms = explained()
     return {name: all_terms[name] for template in used for name in sorted(terms_in(template))}
 
 

@@ -11,10 +11,12 @@ from explainer.path.way import TOLD, WORDS, idea, onward, paths, place, way_of
 
 _KEY, _FOOT = "path_bar", "path_foot"
 _ROOT = '<div class="way-root"></div>'
-# The bar lies in Streamlit's own header, so that it takes no height from a scene.
+# The bar lies in Streamlit's own header, so that it takes no height from a scene. What Streamlit tells there of a
+# run that takes long stands below it.
 _STYLE = """<style>
 .st-key-path_bar { position: fixed; inset: 0 3.4rem auto 0; width: auto; height: 2.75rem; z-index: 999991; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-path_bar) { position: absolute; height: 0; }
+[data-testid="stStatusWidget"] { position: fixed; top: 2.6rem; right: 0.75rem; backdrop-filter: blur(12px); }
 @media print { .st-key-path_bar, .st-key-path_foot { display: none !important; } }
 </style>"""
 
@@ -94,7 +96,7 @@ def foot() -> None:
 
 def _go() -> None:
     """The learner has taken a door: remembered until the frame opens the page. A path is taken at once."""
-    wanted = st.session_state["way"].get("go")
+    wanted = st.session_state.get("way", {}).get("go")
     if not isinstance(wanted, Mapping):
         return
     if isinstance(path := wanted.get("path"), int) and 0 <= path <= len(TOLD["path"]):

@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 /**
  * @typedef {Object} Way
  * @property {{page: string, title: string, lead: string}} next the idea that comes next
+ * @property {Object<string, {title: string}>} pages those that there are
  * @property {string} home the page at the root of the address
  * @property {Object<string, string>} link what goes along in an address
  * @property {(page: string, params?: Object<string, string> | null) => void} go open a page; without parameters
@@ -51,6 +52,15 @@ export function door(spec, page, { params = null, open } = {}, ...children) {
     else known.go(page, params && { ...known.link, ...params });
   });
   return link;
+}
+
+/**
+ * A door to a place of kit/places.toml: what can be seen there. Nothing where its page is not known.
+ * @param {{page: string, params: Object<string, string>, at: string}} place
+ */
+export function placeDoor({ page, params, at }) {
+  const known = way()?.pages[page];
+  return known ? door("a.see", page, { params }, `${known.title}: ${at} →`) : null;
 }
 
 /** The idea that comes next: a sentence and a button. Nothing while it is not known. */
