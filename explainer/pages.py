@@ -39,4 +39,6 @@ PAGES = (
     Page("timing", "Timing lab", group="Measure"),
     Page("prompt_caching", "Prompt caching", PromptCachingChoice, "Use"),
     Page("code", "Code", CodeChoice, "Use", token="token"),
+    Page("heard", "You may have heard", group="Look up"),
+    Page("glossary", "Glossary", group="Look up"),
 )
