@@ -21,7 +21,7 @@ STYLE = """<style>
 .st-key-avoided_premise [data-testid="stButtonGroup"] > div { flex-wrap: wrap; }
 @media (max-width: 640px) { body.kv-stepped:not(.kv-asked) .st-key-avoided_premise { display: none; } }
 @media (max-width: 480px) { .st-key-avoided_premise button { padding-inline: 0.4rem; font-size: 0.85rem; } }
-.st-key-avoided_charts [data-testid="stColumn"] { min-width: min(24rem, 100%); }
+.st-key-tells_avoided_charts [data-testid="stColumn"] { min-width: min(24rem, 100%); }
 </style>"""
 
 common, own, card = session.common(), session.own(AvoidedChoice), session.card()
@@ -114,8 +114,10 @@ charts = (
     ("lengths", figures.by_length(tuple(lengths.items()), t, palette)),
     ("passes", figures.passes(card.config, t, STEPS, palette)),
 )
-st.markdown(f"#### {WORDS['charts']['heading']}")
-with st.container(key="avoided_charts"):
+# They tell what is asked about, so they are not seen while a question is open.
+with st.container(key="tells_charts"):
+    st.markdown(f"#### {WORDS['charts']['heading']}")
+with st.container(key="tells_avoided_charts"):
     for column, (name, figure) in zip(st.columns(len(charts), gap="medium"), charts, strict=True):
         with column:
             title, text = chart_words(name, premise)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from explainer.avoided_work.questions import read_names
 from explainer.avoided_work.words import KEYS, WORDS
 from explainer.kit.units import byte_size
 from explainer.kit.words import count
@@ -140,8 +141,6 @@ def reductions(r: Recomputation, text_of: Callable[[int], str]) -> list[dict[str
             step |= _verdict(r, WAY_OF[mode], text_of)
         elif "verdict" in told:
             step |= {"verdict": told["verdict"], "holds": True}
-        if "question" in told:
-            step |= {"question": told["question"], "answers": _answers(r, mode)}
         said.append(step)
     return said
 
@@ -156,7 +155,7 @@ def reduction_values(r: Recomputation) -> dict[str, str]:
         "stored_floats": f"{r.stored.floats:,}",
         "cached_floats": f"{r.cached.floats:,}",
         "share": _percent(r),
-        "read": _read(r),
+        "read": read_names(r),
     }
 
 
@@ -211,22 +210,3 @@ def _verdict(r: Recomputation, key: str, text_of: Callable[[int], str]) -> dict[
 
 def _percent(r: Recomputation) -> str:
     return f"{r.cached.floats / r.stored.floats:.0%}"
-
-
-def _read(r: Recomputation) -> str:
-    """The operations that the last row reads, as words."""
-    names = [WORDS["operation"][key]["rail"] for key in KEYS if key in r.read]
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or WORDS["answers"]["nothing"]
-
-
-def _answers(r: Recomputation, mode: str) -> tuple[list[str], int]:
-    """The options of a reduction's question, and which of them is right."""
-    if mode == "read":
-        told = WORDS["answers"]
-        options = [told["all"], told["qkv"], told["kv"], told["x"]]
-        right = _read(r)
-        options += [right] if right not in options else []
-        return options, options.index(right)
-    share = r.cached.floats / r.stored.floats
-    sizes = sorted({share, 2 / 3, 1 / 2} if share < 0.4 else {share, 0.1, 0.9})
-    return [f"{size:.0%}" for size in sizes], sizes.index(share)

@@ -1,5 +1,6 @@
 // The avoided work: one layer of two compared steps, operation by operation, and what follows from it.
 
+import { questionOf } from "../web/asking.js";
 import { el, num } from "../web/dom.js";
 import { createMap } from "../web/map.js";
 import { readable } from "../web/reading.js";
@@ -34,7 +35,7 @@ export default function avoidedWork(root) {
     rail: "Operations and reductions",
     terms: () => scene.terms,
   });
-  const finding = el("div.finding", { role: "status" });
+  const finding = el("div.finding", { role: "status", "data-tells": "" });
   stage.rail.after(finding);
   const reading = readable(stage.picture, { tip: stage.tip, live: stage.live, describe: describeCell });
   const pictures = createPictures({
@@ -156,7 +157,7 @@ export default function avoidedWork(root) {
     jumping = layer !== scene.layer;
     if (layer !== scene.layer || h !== head) pickHead(layer, h);
     if (jumping) return;
-    stepper.show({ lap: 0, stage: step + 1 });
+    stepper.show({ lap: 0, stage: step + 1 }, { quietly: true });
     const line = stage.picture.querySelector(`[role=row][data-row="${row}"]`);
     const found = line.querySelectorAll("[role=gridcell]");
     const cell = /** @type {any} */ (found.length > 1 ? found[col] : found[0]);
@@ -180,14 +181,9 @@ export default function avoidedWork(root) {
         name: () => scene.key,
         exists: ({ lap, stage: step }) => lap === 0 && step >= 1 && step <= stages.length,
         question({ stage: step }) {
-          const { question, answers } = entryAt(step) ?? reductionAt(step);
-          if (!question) return null;
-          const [options, answer] = answers;
-          return {
-            text: fill(question, values),
-            options: options.map((option) => ({ text: option, why: "" })),
-            answer,
-          };
+          const entry = entryAt(step) ?? reductionAt(step);
+          const said = { ...values, ...entry.values };
+          return questionOf(scene.questions, said, scene.asked[entry.key ?? entry.mode] ?? null);
         },
         said({ stage: step }) {
           const entry = entryAt(step) ?? reductionAt(step);

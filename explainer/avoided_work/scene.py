@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from explainer.avoided_work.findings import finding, reduction_values, reductions, ways
+from explainer.avoided_work.questions import questions
 from explainer.avoided_work.words import KEYS, WORDS, Scope, explained, operations, templates, values
 from explainer.kit.encode import token_label
 from kvengine import Transformer
@@ -73,6 +74,8 @@ def scene(
         "reductions": reductions(r, label_of),
         "ways": ways(r, label_of),
         "read": sorted(r.read),
+        "asked": questions(scope, r),
+        "questions": WORDS["question"],
         "found": finding(r, config, labels, [token_label(text) for text in originals]),
         "words": {name: WORDS[name] for name in ("operations", "then", "ending", "legend", "tally", "cell")}
         | {"meter": WORDS["meter"]["text"], "map": WORDS["map"]["note"], "ways": WORDS["ways"]},

@@ -71,7 +71,7 @@ def templates(s: Scope) -> dict[str, str]:
 
 
 def operations(s: Scope) -> list[dict[str, Any]]:
-    """Every operation with its sentences, formulas, question and counted work."""
+    """Every operation with its sentences, formulas and counted work."""
     c = s.config
     case = {
         "first": s.layer == 0,
@@ -86,10 +86,8 @@ def operations(s: Scope) -> list[dict[str, Any]]:
         focus, why = (_sentence(told, part, case) for part in ("focus", "why"))
         operation: dict[str, Any] = {"key": key, "heads": GRAPH[key].heads, "rail": told["rail"]}
         operation |= {"title": told["title"], "focus": focus, "why": why, "formulas": equations.of(key)}
-        operation["meter"] = _work(c, key, s.t + 1)
+        operation["meter"] = work(c, key, s.t + 1)
         operation |= _exception(s.states.get(key))
-        if "question" in told:
-            operation |= {"question": told["question"], "answers": _answers(s, key)}
         said.append(operation)
     return said
 
@@ -117,25 +115,12 @@ def _exception(state: np.ndarray | None) -> dict[str, Any]:
     return {"why": WORDS["exception"]["text"], "values": found, "meter": None}
 
 
-def _work(config: Config, key: str, n: int) -> tuple[int, int] | None:
+def work(config: Config, key: str, n: int) -> tuple[int, int] | None:
     """The multiplications in the layer, with a cache and without; None where none are counted."""
     if not GRAPH[key].terms or key == "readout":
         return None
     cached, naive = (GRAPH[key].multiplications(sizes(config, q_len=rows, end=n)) for rows in (1, n))
     return cached, naive
-
-
-def _answers(s: Scope, key: str) -> tuple[list[str], int]:
-    """The options of an operation's question in the order of their size, and which of them is right."""
-    n = s.t + 1
-    if key == "readout":
-        right = 1
-    elif key == "scores":
-        right = 0 if s.causal else s.t
-    else:
-        right = sum(bool((s.states[key][:, i] == State.EQUAL).all()) for i in range(s.t))
-    options = sorted({right, *{"norm": (1, s.t, n), "scores": (0, 1, s.t), "readout": (1, s.t, n)}[key]})
-    return [str(option) for option in options], options.index(right)
 
 
 def _kind(states: dict[str, np.ndarray], key: str, i: int, j: int | None) -> Kind:

@@ -340,12 +340,16 @@ def test_questions_come_before_the_operations_that_have_one(page: Page, app_url:
     page.get_by_role("button", name="Ask me before each stage").click()
     page.locator(".next-step").click()
     expect(page.locator(".asking")).to_contain_text("there were 6 earlier rows")
-    page.locator(".option", has_text=re.compile("^6$")).click()
-    expect(page.locator(".verdict")).to_contain_text("Right")
+    for telling in (page.locator(".finding"), page.locator(".told"), page.locator(".st-key-tells_charts")):
+        expect(telling).to_be_hidden()
+    page.locator(".option", has_text="6 rows").click()
+    expect(page.locator(".verdict")).to_have_text("✓ Right: 6 rows.")
+    expect(page.locator(".finding")).to_be_visible()
     expect(page.locator(".over")).to_contain_text("Operation 2")
     page.locator(f'.stage[data-stage="{READ}"]').click()
-    page.locator(".option", has_text=re.compile("^all of them$")).click()
-    expect(page.locator(".verdict")).to_contain_text("It is K and V")
+    page.locator(".option", has_text="Q, K and V").click()
+    expect(page.locator(".verdict")).to_have_text(["✗ Not Q, K and V.", "✓ It is K and V."])
+    expect(page.locator(".asking")).to_contain_text("The new row asks with its own query.")
 
 
 def test_a_page_opened_by_its_own_address_shows_what_it_names(browser: Browser, app_url: str) -> None:
