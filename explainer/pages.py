@@ -6,6 +6,7 @@ from pathlib import Path
 from explainer.avoided_work.choice import AvoidedChoice
 from explainer.by_hand.choice import HandChoice
 from explainer.code.choice import CodeChoice
+from explainer.memory.choice import MemoryChoice
 from explainer.prompt_caching.choice import PromptCachingChoice
 from explainer.start.choice import StartChoice
 from explainer.walkthrough.choice import WalkthroughChoice
@@ -37,6 +38,7 @@ PAGES = (
     Page("why_k_and_v", "Why K and V", WhyChoice),
     Page("by_hand", "By hand", HandChoice),
     Page("timing", "Timing lab", group="Measure"),
+    Page("memory", "Memory", MemoryChoice, "Measure"),
     Page("prompt_caching", "Prompt caching", PromptCachingChoice, "Use"),
     Page("code", "Code", CodeChoice, "Use", token="token"),
     Page("heard", "You may have heard", group="Look up"),

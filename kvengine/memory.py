@@ -18,7 +18,13 @@ from kvengine.errors import KVEngineError
 
 #: More than these is no model that anybody could run: a slip of the hand, and told as one.
 MOST_TOKENS, MOST_BATCH, MOST_PARAMETERS = 10**9, 10**6, 10**14
-_MOST = {"layers": 10_000, "heads": 100_000, "KV heads": 100_000, "head_dim": 100_000, "d_model": 10_000_000}
+_MOST = {
+    "number of layers": 10_000,
+    "number of heads": 100_000,
+    "number of KV heads": 100_000,
+    "head_dim": 100_000,
+    "d_model": 10_000_000,
+}
 
 #: Bytes that `allocate` takes at most: enough for every shape that a page lets a learner drag to.
 MOST_ALLOCATED = 256 * 2**20
@@ -83,14 +89,14 @@ class Shape:
 
     def __post_init__(self) -> None:
         numbers = {
-            "layers": self.n_layers,
-            "heads": self.n_heads,
-            "KV heads": self.n_kv_heads,
+            "number of layers": self.n_layers,
+            "number of heads": self.n_heads,
+            "number of KV heads": self.n_kv_heads,
             "head_dim": self.head_dim,
             "d_model": self.d_model or 1,
         }
         for name, value in numbers.items():
-            _within(name, value, _MOST[name])
+            within(name, value, _MOST[name])
         if self.n_kv_heads > self.n_heads:
             raise SizeError(
                 f"{self.n_kv_heads} KV heads are more than the {self.n_heads} query heads that read them; "
@@ -104,7 +110,7 @@ class Shape:
         if not 0 <= self.n_local <= self.n_layers:
             raise SizeError(f"{self.n_local} of {self.n_layers} layers cannot have a window; choose fewer.")
         if self.n_local:
-            _within("window", self.window, MOST_TOKENS)
+            within("window", self.window, MOST_TOKENS)
 
     @classmethod
     def of(cls, config: Config) -> "Shape":
@@ -139,8 +145,8 @@ class Shape:
 
 def kv_bytes(shape: Shape, tokens: int, fmt: Format, *, batch: int = 1) -> int:
     """Bytes of the cache of `batch` sequences with `tokens` tokens each. Raises `SizeError` out of range."""
-    _within("context", tokens, MOST_TOKENS, "tokens")
-    _within("batch", batch, MOST_BATCH, "sequences")
+    within("context", tokens, MOST_TOKENS, "tokens")
+    within("batch", batch, MOST_BATCH, "sequences")
     rows = (shape.n_layers - shape.n_local) * tokens + shape.n_local * min(tokens, shape.window or tokens)
     return batch * rows * shape.layer_bytes(fmt)
 
@@ -216,8 +222,9 @@ def allocate(shape: Shape, tokens: int, fmt: Format, *, batch: int = 1) -> tuple
     return tuple(tensors)
 
 
-def _within(name: str, value: int, most: int, unit: str = "") -> None:
+def within(name: str, value: int, most: int, unit: str = "") -> None:
+    """Raise `SizeError` unless 1 <= value <= most."""
     if not 1 <= value <= most:
         asked = f"{value:,}" if abs(value) < 10**15 else f"about 10^{len(str(abs(value))) - 1}"
         of = f" {unit}" if unit else ""
-        raise SizeError(f"{name} is {asked}{of}; it must be 1 to {most:,}.")
+        raise SizeError(f"The {name} is {asked}{of}; it must be 1 to {most:,}.")

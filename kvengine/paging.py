@@ -11,7 +11,7 @@ from kvengine.errors import KVEngineError
 
 BLOCK = 16
 #: What a trace may hold: it is simulated step by step, and drawn.
-MOST_REQUESTS, MOST_STEPS, MOST_LENGTH = 24, 2000, 1024
+MOST_REQUESTS, MOST_STEPS, MOST_LENGTH, MOST_PLACES = 24, 1000, 1024, 4096
 
 
 class TraceError(KVEngineError):
@@ -179,6 +179,8 @@ def _check(requests: Sequence[Request], places: int, longest: int, block: int | 
                 f"Request {number} grows to {request.length:,} tokens, and a row has room for {longest:,}; "
                 "make the rows longer, or the request shorter."
             )
+    if not 1 <= places <= MOST_PLACES:
+        raise TraceError(f"A memory of {places:,} places is not served here; choose 1 to {MOST_PLACES:,}.")
     if longest > places or (block and not 1 <= block <= places):
         raise TraceError(f"A row of {longest:,} tokens does not fit into a memory of {places:,}.")
     most = max(-(-r.length // block) * block for r in requests) if block else 0

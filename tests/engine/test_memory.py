@@ -204,7 +204,7 @@ GOOD = {"n_layers": 4, "n_heads": 8, "n_kv_heads": 4, "head_dim": 16}
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"n_layers": -3}, "layers is -3; it must be 1 to 10,000."),
+        ({"n_layers": -3}, "number of layers is -3; it must be 1 to 10,000."),
         ({"n_layers": 0}, "it must be 1"),
         ({"n_kv_heads": 16}, "16 KV heads are more than the 8 query heads"),
         ({"n_kv_heads": 3}, "must be a multiple"),

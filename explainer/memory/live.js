@@ -1,0 +1,425 @@
+// The cache now: a slab a token, the bytes of the very tensors, and the formula with factors to drag.
+
+import { questionOf } from "../web/asking.js";
+import { fullShade } from "../web/cells.js";
+import { el, num, whole } from "../web/dom.js";
+import { createStage, onRoom } from "../web/stage.js";
+import { createStepper } from "../web/stepper.js";
+import { fill, say } from "../web/words.js";
+import { createHandles } from "./handles.js";
+import { blockAt, createVolume } from "./volume.js";
+
+const WORD_MS = 650; // while the text grows by itself
+const ASKED = new Set([2, 10]); // steps before which there is a question
+const FIELDS = ["layers", "heads", "dim", "tokens", "batch", "fmt"]; // of a shape in the address
+const LEAST = 190; // px of the volume
+
+/** @param {HTMLElement} root */
+export default function live(root) {
+  let scene = null; // what Python sent
+  let stepper = null;
+  let handles = null;
+  let send = null;
+  let shape = null; // what was dragged to, or null for the running model
+  let full = 1; // the strength that gets the full shade
+
+  const stage = createStage(root, { label: "", heading: "", rail: "", terms: () => scene.terms });
+  const heading = root.querySelector("h1");
+  const lead = el("p.lead");
+  heading.classList.remove("sr");
+  const textLine = root.querySelector(".text-line");
+  textLine.before(heading, lead);
+  textLine.append(stage.rail);
+  const volume = createVolume();
+  const knobs = Object.fromEntries(
+    ["tokens", "layers", "heads"].map((name) => [name, el(`div.knob.${name}`, { "aria-hidden": "true" })]),
+  );
+  volume.node.append(...Object.values(knobs));
+  const legend = el("div.legend");
+  const factors = el("div.formula-row");
+  stage.picture.append(volume.node, legend, factors);
+  const room = onRoom(root, stage.picture, fit);
+
+  // ---- what is shown ---------------------------------------------------------------------------------
+
+  const grown = () => stepper.place.stage - 1;
+  const running = () => ({ ...scene.own, tokens: scene.prompt_length + grown(), fmt: "fp32" });
+  const now = () => shape ?? running();
+  const saidOf = (of) => FIELDS.map((name) => of[name]).join(".");
+
+  function rowBytes(width, fmt) {
+    const { bits, group, scale_bits } = scene.formats[fmt];
+    return Math.ceil((width * bits) / 8) + (group ? (Math.ceil(width / group) * scale_bits) / 8 : 0);
+  }
+  const tokenBytes = (of) => 2 * of.layers * of.heads * rowBytes(of.dim, of.fmt);
+  const bytesOf = (of) => of.batch * of.tokens * tokenBytes(of);
+  const each = (of) => rowBytes(of.dim, of.fmt) / of.dim;
+
+  function parse(said) {
+    const parts = said.split(".");
+    if (parts.length !== FIELDS.length || !scene.formats[parts[5]]) return null;
+    const numbers = parts.slice(0, 5).map(Number);
+    if (numbers.some((x) => !Number.isInteger(x) || x < 1 || x > 4096)) return null;
+    return Object.fromEntries(FIELDS.map((name, i) => [name, i < 5 ? numbers[i] : parts[5]]));
+  }
+
+  function drawn() {
+    const of = now();
+    const { strength, own, labels, room: places, prompt_length } = scene;
+    const [, heads, columns] = strength.shape;
+    const isOwn = !shape;
+    return {
+      layers: of.layers,
+      heads: of.heads,
+      tokens: of.tokens,
+      room: isOwn ? places : of.tokens,
+      fresh: isOwn ? (grown() ? 1 : prompt_length) : 0,
+      empty: !isOwn,
+      names: isOwn || of.tokens <= places ? labels : [],
+      strength: isOwn
+        ? (l, h, t) => Math.min(1, strength.data[(l * heads + h) * columns + t] / full)
+        : () => 0,
+      words: scene.words,
+      own,
+    };
+  }
+
+  function paint() {
+    const picture = drawn();
+    volume.draw(picture);
+    volume.mark(null, 0);
+    stage.tip.hide();
+    placeKnobs(picture);
+    const of = now();
+    handles.show(of, bytesOf(of));
+    volume.canvas.setAttribute(
+      "aria-label",
+      fill(scene.words.picture, { tokens: whole(of.tokens), layers: of.layers, heads: of.heads }),
+    );
+    const { words } = scene;
+    legend.replaceChildren(
+      ...(shape
+        ? [key("empty-key", words.legend.allocated)]
+        : [
+            key("fresh-key", words.legend.fresh),
+            grown() ? key("cached-key", words.legend.cached) : null,
+            key("empty-key", words.legend.empty),
+          ]
+      ).filter(Boolean),
+      el("span.quiet", {}, of.batch > 1 ? fill(words.sequences, { batch: of.batch }) : words.drag),
+    );
+    tellText();
+    tell(of);
+  }
+
+  const key = (kind, text) => el("span", {}, el(`i.key.${kind}`), text);
+
+  function placeKnobs({ tokens }) {
+    const { x, y, cell, row, dx, dy, layers, heads } = volume.at;
+    const put = (name, left, top) => Object.assign(knobs[name].style, { left: `${left}px`, top: `${top}px` });
+    put("tokens", x + cell * tokens + (dx * heads) / 2, y + (row * layers) / 2 - (dy * heads) / 2);
+    put("layers", x, y);
+    put("heads", x + dx * heads, y - dy * heads);
+  }
+
+  function tellText() {
+    const { texts, prompt_length: n } = scene;
+    const end = n + grown();
+    const start = texts[0] === "(start)" ? 1 : 0;
+    const given = texts.slice(start, n).join("");
+    const own = texts.slice(n, end);
+    const newest = own.pop();
+    stage.text.replaceChildren(
+      el(
+        "span.so-far",
+        {},
+        el("span.given", {}, given),
+        ...own.map((text) => el("span", {}, text)),
+        newest === undefined ? "" : el("b.fresh-word", {}, newest),
+      ),
+    );
+  }
+
+  function tell(of) {
+    const { words, labels } = scene;
+    const bytes = bytesOf(of);
+    const values = {
+      n: whole(of.tokens),
+      token: labels[of.tokens - 1] ?? "",
+      token_bytes: whole(tokenBytes(of)),
+    };
+    const sentence = shape ? words.shaped : grown() ? words.step : words.prefill;
+    stage.told.replaceChildren(
+      el(
+        "div.words",
+        {},
+        el(
+          "h2",
+          {},
+          `${whole(of.tokens)} ${of.tokens === 1 ? words.slab : words.slabs}, ${whole(bytes)} bytes`,
+        ),
+        el("p.focus", {}, ...say(sentence, values)),
+      ),
+      proof(of, bytes),
+    );
+  }
+
+  function proof(of, formula) {
+    const { words, used, allocated, room: places, measured } = scene;
+    const lines = [[words.proof.formula, formula]];
+    let told = "";
+    let same = true;
+    if (!shape) {
+      const tensors = used[grown()];
+      same = tensors === formula;
+      lines.push([words.proof.used, tensors], [words.proof.allocated, allocated]);
+      told = fill(words.proof.running, { room: whole(places) });
+    } else if (measured?.said !== saidOf(of)) {
+      same = null;
+      told = words.proof.waiting;
+    } else if (measured.error) {
+      same = null;
+      told = measured.error;
+    } else {
+      same = measured.bytes === formula;
+      lines.push([words.proof.allocated, measured.bytes]);
+      told = fill(words.proof.shaped, { tensors: measured.tensors });
+    }
+    const verdict = same === null ? "" : same ? `✓ ${words.proof.same}` : `✗ ${words.proof.differs}`;
+    const { group } = scene.formats[of.fmt];
+    const scales = group
+      ? fill(words.proof.scales, {
+          dim: of.dim,
+          scales: Math.ceil(of.dim / group) === 1 ? "one scale" : `${Math.ceil(of.dim / group)} scales`,
+          bits: 8 * each(of),
+        })
+      : "";
+    const box = el(
+      `div.proof${same === false ? ".broken" : ""}`,
+      {},
+      el(
+        "dl",
+        {},
+        ...lines.map(([name, value]) =>
+          el("div", {}, el("dt", {}, name), el("dd", {}, `${whole(value)} bytes`)),
+        ),
+      ),
+      el("p", {}, el("b", {}, verdict), " ", told),
+      scales ? el("p.quiet", {}, scales) : null,
+    );
+    if (shape) {
+      const back = el("button.reset", { type: "button" }, words.back);
+      back.onclick = () => {
+        shape = null;
+        stepper.write();
+        paint();
+        /** @type {HTMLElement} */ (factors.querySelector("[role=slider]")).focus();
+      };
+      box.append(back);
+    }
+    return box;
+  }
+
+  // ---- dragging --------------------------------------------------------------------------------------
+
+  function change(name, value) {
+    stepper.stop();
+    const { own, prompt_length: n, used } = scene;
+    const to = { ...now(), [name]: value };
+    const isOwn = to.fmt === "fp32" && Object.entries(own).every(([of, is]) => to[of] === is);
+    const stageOf = to.tokens - n + 1;
+    shape = to;
+    if (isOwn && stageOf >= 1 && stageOf <= used.length) {
+      shape = null;
+      if (stageOf !== stepper.place.stage) return stepper.show({ lap: 0, stage: stageOf });
+    }
+    paint();
+  }
+
+  function settled() {
+    stepper.write();
+    if (shape && scene.measured?.said !== saidOf(shape)) send("shape", saidOf(shape));
+  }
+
+  function createFactors() {
+    const { stops, longest, words } = scene;
+    const count = (value) => whole(value);
+    const factor = (name, label, values, text = count) => ({ name, label, stops: values, text });
+    handles = createHandles(
+      [
+        factor("batch", words.factor.batch, stops.batch),
+        factor("layers", words.factor.layers, stops.layers),
+        factor(
+          "tokens",
+          words.factor.tokens,
+          Array.from({ length: longest }, (_, i) => i + 1),
+        ),
+        factor("heads", words.factor.heads, stops.heads),
+        factor("dim", words.factor.dim, stops.dim),
+        factor("fmt", words.factor.bytes, Object.keys(scene.formats), (fmt) =>
+          num(rowBytes(now().dim, fmt) / now().dim, 4).replace(/\.?0+$/, ""),
+        ),
+      ],
+      { change, settled },
+    );
+    const two = el("div.fixed", {}, el("b", {}, "2"), el("small", {}, words.factor.kv));
+    factors.replaceChildren(handles.node(two));
+    handles.draggable(
+      knobs.tokens,
+      "tokens",
+      (event) => event.clientX,
+      () => Math.max(3, volume.at.cell),
+    );
+    handles.draggable(
+      knobs.layers,
+      "layers",
+      (event) => -event.clientY,
+      () => 22,
+    );
+    handles.draggable(
+      knobs.heads,
+      "heads",
+      (event) => event.clientX - event.clientY,
+      () => 26,
+    );
+  }
+
+  // ---- reading a block -------------------------------------------------------------------------------
+
+  let at = null; // the block that is read
+
+  function read(block, aloud) {
+    at = block;
+    const of = now();
+    volume.mark(block, of.tokens);
+    if (!block) return stage.tip.hide();
+    const { words, labels, strength } = scene;
+    const [, heads, columns] = strength.shape;
+    const title = fill(words.block, {
+      token: (shape && of.tokens > scene.room ? null : labels[block.token]) ?? `${block.token}`,
+      layer: block.layer,
+      head: block.head,
+    });
+    const bytes = 2 * rowBytes(of.dim, of.fmt);
+    const lines = [
+      fill(words.block_bytes, {
+        dim: of.dim,
+        each: num(each(of), 4).replace(/\.?0+$/, ""),
+        bytes: whole(bytes),
+      }),
+      shape
+        ? words.allocated_only
+        : fill(words.block_strength, {
+            strength: num(strength.data[(block.layer * heads + block.head) * columns + block.token], 2),
+          }),
+    ];
+    stage.tip.show(volume.spot, [title, ...lines]);
+    if (aloud) stage.live.textContent = [title, ...lines].join(". ");
+  }
+
+  volume.canvas.addEventListener("pointermove", (event) => {
+    const box = volume.canvas.getBoundingClientRect();
+    read(blockAt(volume.at, now().tokens, event.clientX - box.left, event.clientY - box.top), false);
+  });
+  volume.canvas.addEventListener("pointerleave", () => read(null, false));
+  volume.canvas.addEventListener("blur", () => read(null, false));
+  volume.canvas.addEventListener("keydown", (event) => {
+    const of = now();
+    const from = at ?? { token: of.tokens, layer: of.layers - 1, head: 0 };
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (event.key === "Escape") return read(null, false);
+    if (!by) return;
+    event.preventDefault();
+    const within = (x, most) => Math.max(0, Math.min(most - 1, x));
+    read(
+      { token: within(from.token + by[0], of.tokens), layer: within(from.layer + by[1], of.layers), head: 0 },
+      true,
+    );
+  });
+
+  // ---- the room, and Python's side -------------------------------------------------------------------
+
+  function fit({ height, wide, phone }) {
+    if (!scene || !stepper) return;
+    const below = factors.offsetHeight + legend.offsetHeight + 40;
+    const told = wide ? 0 : phone ? 260 : 190;
+    const tall = Math.max(LEAST, Math.min(430, height - below - told));
+    volume.node.style.height = `${tall}px`;
+    paint();
+  }
+
+  function createSteps() {
+    const stages = scene.used.map((_, i) => ({
+      name: `${scene.prompt_length + i} ${scene.words.tokens}`,
+      show: paint,
+    }));
+    stepper = createStepper(stage, {
+      stages,
+      param: "grown",
+      also: () => ({ shape: shape ? saidOf(shape) : null }),
+      small: true,
+      name: () => scene.key,
+      pace: () => WORD_MS,
+      near() {
+        if (!shape) return;
+        shape = null; // a step is the running model's
+        paint();
+        stepper.write();
+      },
+      question: ({ stage: to }) =>
+        ASKED.has(to)
+          ? questionOf(
+              scene.words.question,
+              { ...scene.questions[to - 2].values },
+              scene.questions[to - 2].asked,
+            )
+          : null,
+      ending: () => scene.words.ending,
+      said: () => (stepper.playing ? "" : stage.told.textContent),
+    });
+  }
+
+  return {
+    update(data, kit) {
+      const before = scene;
+      send = kit.send;
+      scene = data;
+      if (!kit.fresh && before) return paint(); // only the colours have changed
+      const sameText = before?.key === data.key;
+      full = fullShade(data.strength.data);
+      if (!before) {
+        root.setAttribute("aria-label", data.words.label);
+        heading.textContent = data.words.heading;
+        stage.rail.setAttribute("aria-label", data.words.rail);
+      }
+      if (!sameText) {
+        lead.replaceChildren(...say(data.words.lead, {}));
+        stepper?.destroy();
+        stepper = null;
+        createSteps();
+        createFactors();
+      }
+      if (before?.revision !== data.revision) shape = data.shape ? parse(data.shape) : null;
+      else if (!sameText) shape = null;
+      if (sameText && before?.revision === data.revision) return stepper.arrived() || paint();
+      const first = data.grown === 0 && !shape;
+      stepper.show({ lap: 0, stage: first || (!sameText && before) ? 1 : Math.max(1, data.grown) });
+      room.measure();
+      fit(sizeOf());
+      if (first) stepper.demonstrate();
+    },
+    destroy() {
+      stepper?.destroy();
+      room.destroy();
+    },
+  };
+
+  function sizeOf() {
+    const scrolled = document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0;
+    return {
+      height: innerHeight - stage.picture.getBoundingClientRect().top - scrolled,
+      wide: root.classList.contains("wide"),
+      phone: root.classList.contains("phone"),
+    };
+  }
+}

@@ -1,0 +1,108 @@
+"""What the memory page has run: a cache that grows, models with other heads, and scattered blocks."""
+
+from dataclasses import dataclass
+
+from explainer.kit.cache import COMPUTING, MIB, cards, identity, model, prompt_tokens
+from explainer.kit.shelf import Shelf
+from explainer.memory.choice import LONGEST, NEW
+from kvengine import Config, generate, sampler
+from kvengine.cost import weight_floats
+from kvengine.generate import probabilities
+from kvengine.growth import Growth, grow
+from kvengine.paged_cache import PagedRun, paged_run
+
+#: Tokens that each of the models with other heads writes, and that run through scattered blocks.
+CONTINUED, PAGED = 24, 40
+#: A model with more parameters than this takes its time over each token.
+LARGE, PAGED_LARGE = 10_000_000, 8
+
+
+@dataclass(frozen=True)
+class Continued:
+    """What one model makes of the prompt: its tokens, and the probability of the first of them."""
+
+    config: Config
+    loss: float  # held out, in nats a token, from the model's card
+    token_ids: tuple[int, ...]
+    probability: float
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """The same prompt continued by each model of eight heads, from most KV heads to fewest."""
+
+    prompt_ids: tuple[int, ...]
+    models: tuple[Continued, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return 1024 * len(self.models)
+
+
+@dataclass(frozen=True)
+class Paged:
+    """The run through scattered blocks."""
+
+    run: PagedRun
+
+    @property
+    def nbytes(self) -> int:
+        return 4096
+
+
+#: Of all visitors together. A growth of the default prompt takes 6 kB, one of the longest 90.
+_GROWTHS: Shelf[str, Growth] = Shelf(8 * MIB)
+_SHARINGS: Shelf[str, Sharing] = Shelf(2 * MIB)
+_PAGED: Shelf[str, Paged] = Shelf(2 * MIB)
+
+
+def growth(name: str, token_ids: tuple[int, ...], *, temperature: float, seed: int) -> tuple[str, Growth]:
+    """The prompt continued with a cache, and the name under which all who choose the same share it."""
+    key = identity("growth", name, token_ids, temperature, seed)
+
+    def make() -> Growth:
+        run = model(name)
+        with COMPUTING:
+            return grow(run, token_ids, new=NEW, sampler=sampler(temperature, seed=seed))
+
+    return key, _GROWTHS.get(key, make)
+
+
+def sharing(prompt: str) -> tuple[str, Sharing]:
+    """The models with as many heads and ever fewer KV heads, each at its most probable continuation."""
+    most = max(card.config.n_heads for card in cards())
+    found = sorted(
+        (card for card in cards() if card.config.n_heads == most), key=lambda card: -card.config.n_kv_heads
+    )
+    token_ids = prompt_tokens(found[0].name, prompt)[:LONGEST]
+    key = identity("sharing", token_ids)
+
+    def make() -> Sharing:
+        models = []
+        for card in found:
+            run = model(card.name)
+            with COMPUTING:  # one by one, so that others get their turn
+                steps = list(generate(run, token_ids, max_new_tokens=CONTINUED, use_cache=True))
+                first = probabilities(steps[0].logits, 0)[steps[0].token_id]
+            if card.validation_loss is None:
+                continue
+            models.append(
+                Continued(
+                    card.config, card.validation_loss, tuple(step.token_id for step in steps), float(first)
+                )
+            )
+        return Sharing(token_ids, tuple(models))
+
+    return key, _SHARINGS.get(key, make)
+
+
+def paged(name: str, token_ids: tuple[int, ...]) -> PagedRun:
+    """The prompt continued on an unbroken cache and on scattered blocks."""
+
+    def make() -> Paged:
+        run = model(name)
+        with COMPUTING:
+            large = weight_floats(run.config) > LARGE
+            return Paged(paged_run(run, token_ids, PAGED_LARGE if large else PAGED))
+
+    return _PAGED.get(identity("paged", name, token_ids), make).run

@@ -1,0 +1,56 @@
+"""The parts of the memory page: each computes what it shows when it is opened."""
+
+from collections.abc import Callable
+
+from explainer.kit import cache, scene, session
+from explainer.memory.choice import MemoryChoice
+from explainer.memory.heads_scene import scene as sharing_heads
+from explainer.memory.runs import growth, sharing
+from explainer.memory.scene import measured
+from explainer.memory.scene import scene as growing
+from explainer.memory.show_blocks import blocks
+from explainer.memory.show_model import model
+
+NAME = "memory"
+
+
+def now(ids: tuple[int, ...]) -> None:
+    """The cache that grows, with the formula beside its very tensors."""
+    common, own, card = session.common(), session.own(MemoryChoice), session.card()
+    key, found = growth(card.name, ids, temperature=common.temperature, seed=common.seed)
+    sent = scene.sent(NAME, "shape") or own.shape
+    scene.mount(
+        NAME,
+        {
+            "part": "now",
+            "key": key,
+            "revision": session.revision(),
+            "grown": own.grown,
+            "shape": own.shape,
+            "measured": measured(sent) if sent else None,
+        }
+        | growing(found, card.config, cache.tokenizer(card.name).texts),
+        on_shape_change=lambda: None,
+    )
+
+
+def heads(_ids: tuple[int, ...]) -> None:
+    """The models that share keys and values."""
+    own, shipped = session.own(MemoryChoice), cache.cards()[0]
+    key, found = sharing(session.common().prompt)
+    scene.mount(
+        NAME,
+        {"part": "heads", "key": key, "revision": session.revision(), "sharing": own.sharing}
+        | sharing_heads(found, cache.tokenizer(shipped.name).texts),
+        on_shape_change=lambda: None,
+    )
+
+
+#: The parts that run the prompt.
+WITH_TEXT = {"now", "heads", "blocks"}
+SHOWN: dict[str, Callable[[tuple[int, ...]], None]] = {
+    "now": now,
+    "model": model,
+    "heads": heads,
+    "blocks": blocks,
+}

@@ -1,0 +1,47 @@
+"""The memory page's words: what words.toml says, filled in from a run or from the formula."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from explainer.kit.words import say, terms, words_of
+
+WORDS = words_of(Path(__file__).with_name("words.toml"))
+
+
+def tell(key: str, **values: object) -> str:
+    """A sentence as Markdown, by table and name: `tell("page.part")`."""
+    return say(template(key), **values)
+
+
+def label(key: str, **values: object) -> str:
+    """The same as it is, for what is no Markdown."""
+    return template(key).format(**values)
+
+
+def template(key: str) -> str:
+    found: Any = WORDS
+    for name in key.split("."):
+        found = found[name]
+    return str(found)
+
+
+@cache
+def explained(part: str) -> dict[str, str]:
+    """The terms that a scene of the page explains."""
+    return terms(WORDS[part])
+
+
+def size(count: float) -> str:
+    """1.5 GiB, 57,344 bytes; binary units, as memories are counted."""
+    for unit, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if count >= unit:
+            return f"{digits(count / unit)} {name}"
+    return f"{count:,.0f} byte{'' if count == 1 else 's'}"
+
+
+def digits(x: float) -> str:
+    """Three significant digits: 0.53, 8.58, 62, 1,024."""
+    if x >= 100:
+        return f"{x:,.0f}"
+    return f"{x:.1f}".removesuffix(".0") if x >= 10 else f"{x:.2f}".rstrip("0").rstrip(".")

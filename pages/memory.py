@@ -1,0 +1,30 @@
+"""What the cache takes in memory: here, in large models, for many texts, and what makes it smaller."""
+
+import streamlit as st
+
+from explainer.kit import session
+from explainer.kit.words import plain
+from explainer.memory import show
+from explainer.memory.choice import LONGEST, PARTS, MemoryChoice
+from explainer.memory.inputs import chosen, followed
+from explainer.memory.words import tell
+
+own = session.own(MemoryChoice)
+part = own.part if own.part in PARTS else next(iter(PARTS))
+
+with st.container(key="memory_parts"):
+    st.segmented_control(
+        tell("page.part"),
+        list(PARTS),
+        format_func=lambda name: PARTS[name],
+        key=followed("m_part", part),
+        required=True,
+        label_visibility="collapsed",
+        on_change=chosen("m_part", "part"),
+    )
+if part != own.part:
+    st.warning(tell("page.unknown_part", part=plain(own.part)), icon=":material/info:")
+prompt = session.prompt_ids()
+if part in show.WITH_TEXT and len(prompt) > LONGEST:
+    st.info(tell("page.prompt_long", tokens=f"{len(prompt):,} tokens", used=f"{LONGEST}"))
+show.SHOWN[part](prompt[:LONGEST])
