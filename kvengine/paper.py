@@ -27,8 +27,8 @@ from kvengine.model import LayerWeights, Tap, Transformer, Weights
 
 D = 4  # d_model, and head_dim of the one head
 
-#: The root of eps, and each weight of a norm.
-_SCALE = 2.0**100
+#: The root of eps, and each weight of a norm: 2 to this power.
+SCALE = 100
 
 #: Logits closer than this are equal but for rounding: of them the first token is written.
 _TIE = 1e-9
@@ -109,7 +109,7 @@ def model_of(numbers: Numbers) -> Transformer:
     if embed.shape[1:] != (D,) or any(matrix.shape != (D, D) for matrix in matrices):
         raise ValueError(f"embeddings need rows of {D} numbers, and each matrix {D} of them")
     wq, wk, wv = matrices
-    norm = torch.full((D,), _SCALE, dtype=torch.float64)
+    norm = torch.full((D,), 2.0**SCALE, dtype=torch.float64)
     nothing = torch.zeros(1, D, dtype=torch.float64)
     layer = LayerWeights(
         attn_norm=norm,
@@ -129,7 +129,7 @@ def model_of(numbers: Numbers) -> Transformer:
         head_dim=D,
         d_ffn=1,
         max_seq_len=16,
-        norm_eps=_SCALE**2,
+        norm_eps=2.0 ** (2 * SCALE),
     )
     model = Transformer(config, Weights(embed, (layer,), norm))
     model.cos.fill_(1)

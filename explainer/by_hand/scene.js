@@ -32,12 +32,26 @@ export default function byHand(root) {
     changed: (fields) => send("fields", { ...fields, at: Date.now() }),
     example: () => send("example", Date.now()),
   });
-  stage.picture.append(calculation, paper, tools, editor.node);
+  stage.picture.append(calculation, paper);
+  // Below the words, which come first in a narrow window.
+  root.querySelector(".area").after(tools, editor.node);
   root.append(sheet.node);
-  const room = onRoom(root, stage.picture, () => {});
+  const room = onRoom(root, stage.picture, reach);
   // Printing from the browser's own menu gives the sheet, too.
   const beforePrint = () => sheet.fill(scene);
   addEventListener("beforeprint", beforePrint);
+
+  /** What is wider than a narrow window can be scrolled by keyboard, too. */
+  function reach() {
+    const wide = calculation.scrollWidth > calculation.clientWidth;
+    for (const [name, value] of Object.entries({
+      tabindex: "0",
+      role: "group",
+      "aria-label": root.ariaLabel,
+    }))
+      if (wide) calculation.setAttribute(name, value);
+      else calculation.removeAttribute(name);
+  }
 
   const variant = () => scene.variants[letters];
   const roundOf = (n) => (n < ROUND_TWO ? 0 : 1);
@@ -145,6 +159,7 @@ export default function byHand(root) {
       leftOut,
     );
     lowerAll(stage.told);
+    reach();
   }
 
   // ---- what can be done wrong ------------------------------------------------------------------------
@@ -199,7 +214,7 @@ export default function byHand(root) {
       tool("print-sheet", ui.print_sheet, print(false)),
       tool("print-solutions", ui.print_solutions, print(true)),
     );
-    leftOut.replaceChildren(el("summary", {}, out.title), el("p", {}, out.text));
+    leftOut.replaceChildren(el("summary", {}, out.title), el("p", {}, fill(out.text, variant().values)));
   }
 
   function printSheet() {

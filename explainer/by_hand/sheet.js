@@ -36,7 +36,10 @@ export function createSheet() {
     );
     const given = () => el("div.sheet-given", {}, embeddings.cloneNode(true), work.matrices());
     const rest = (i) => [
-      numbered(words.scores, el("div.beside", {}, work.scores(i, true, manner), work.softmax(i, manner))),
+      numbered(
+        fill(words.scores, values),
+        el("div.beside", {}, work.scores(i, true, manner), work.softmax(i, manner)),
+      ),
       numbered(words.output, work.output(i, manner)),
       numbered(words.next, work.next(i, manner), answer(i)),
     ];

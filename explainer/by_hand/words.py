@@ -1,5 +1,6 @@
 """What fills the sentences of words.toml, from two rounds as they were run."""
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,9 +12,11 @@ from explainer.by_hand.choice import VOCABULARY, Given
 from explainer.by_hand.numbers import DIGITS, weights, written
 from explainer.kit.asking import Option, asked
 from explainer.kit.words import terms, words_of
-from kvengine.paper import D, Mistake, Numbers, Round
+from kvengine.paper import SCALE, D, Mistake, Numbers, Round
 
 WORDS = words_of(Path(__file__).with_name("words.toml"))
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 #: Each mistake by its letter in the address.
 MISTAKES = {"q": Mistake(old_query=True), "n": Mistake(by_length=True)}
@@ -41,6 +44,9 @@ def values(given: Given, first: Round, second: Round, proof: tuple[float, int]) 
         "text1": text_of(second.token_ids),
         "text2": text_of((*second.token_ids, second.next_token)),
         "last": VOCABULARY[first.token_ids[-1]],
+        "d": str(D),
+        "root": written(math.sqrt(D)),
+        "eps": "2" + str(2 * SCALE).translate(_RAISED),
         "words2": str(n),
         "prompt_count": str(len(first.token_ids)),
         "cache_numbers": str(first.k.size + first.v.size),
@@ -109,7 +115,7 @@ def questions(first: Round, second: Round) -> list[dict[str, Any] | None]:
         "queries": asked("queries", Option("one", "right", 1), Option(f"{n}, one a word", "all", n)),
         "divisor": asked(
             "divisor",
-            Option("√4 = 2", "right", 2),
+            Option(f"√{D} = {written(math.sqrt(D))}", "right", 2),
             Option(f"{n}, the number of words", "length", 3),
             Option("nothing", "none", 1),
         ),

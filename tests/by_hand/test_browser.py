@@ -139,7 +139,7 @@ LONG = "unit=1&step=7&" + "&".join(
 @pytest.mark.parametrize("query", ["", LONG])
 def test_the_sheet_is_two_pages_with_and_without_solutions(page: Page, app_url: str, query: str) -> None:
     open_page(page, app_url, query)
-    page.evaluate("window.print = () => (window.printed = (window.printed ?? 0) + 1)")
+    page.evaluate("() => { window.printed = 0; window.print = () => void (window.printed += 1); }")
     for name, solved in (("Print exercises", False), ("Print solutions", True)):
         page.get_by_role("button", name=name).click()
         pdf = page.pdf(prefer_css_page_size=True)
@@ -153,7 +153,7 @@ def test_the_sheet_is_two_pages_with_and_without_solutions(page: Page, app_url: 
         assert results.count() == (10 if solved else 0)
         if not query:
             text = page.locator(".sheet article").nth(1).inner_text()
-            assert ("quietly\n5." in text.replace("  ", " ") or "Next word: quietly" in text) == solved
+            assert ("Next word: quietly" in text) == solved
             assert "the cat sat down" not in text or solved, "the exercise gives nothing away"
         page.emulate_media(media="null")
     assert page.evaluate("window.printed") == 2
@@ -168,12 +168,12 @@ def test_questions_are_asked_and_explained(page: Page, app_url: str) -> None:
     expect(page.locator(".words .over")).to_contain_text("step 2 of")
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (768, 1024), (390, 844)])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 def test_nothing_scrolls_sideways_and_axe_finds_nothing(
     page: Page, app_url: str, axe: Callable[[Page], list[str]], width: int, height: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme="dark" if width == 768 else "light", reduced_motion="reduce")
+    page.emulate_media(color_scheme="dark" if width == 390 else "light", reduced_motion="reduce")
     open_page(page, app_url, "step=16&wrong=q")
     page.get_by_role("button", name="Change the numbers").click()
     wider = page.evaluate(
@@ -181,9 +181,10 @@ def test_nothing_scrolls_sideways_and_axe_finds_nothing(
     )
     assert max(wider) <= 0
     assert axe(page) == []
-    for step in (3, 11):
-        open_page(page, app_url, f"step={step}")
-        assert axe(page) == []
+    page.get_by_role("button", name="Change the numbers").click()
+    for name in ("Keys", "q, k, v"):
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.locator(".rail [aria-current]")).to_have_text(name)
         cut = page.locator(".calculation").evaluate("box => box.scrollWidth - box.clientWidth")
         assert cut <= 0
     if width == 1440:

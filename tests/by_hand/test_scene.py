@@ -30,12 +30,19 @@ def test_every_name_in_every_sentence_is_filled_in() -> None:
     data = drawn()
     for variant in data["variants"].values():
         known = set(variant["values"])
-        for table in ("stage", "sheet", "question"):
+        for table in ("stage", "sheet", "question", "left_out"):
             assert names(WORDS[table]) <= known, table
         said = json.dumps([variant["values"], variant["missed"]])
         assert not re.search(r"\{\w+\}", said)
     assert names(WORDS["ui"]) == IN_THE_BROWSER["ui"]
     assert terms_in(WORDS["stage"]) == set(data["terms"])
+
+
+def test_no_number_is_typed_into_a_sentence() -> None:
+    for table in ("stage", "question", "sheet", "mistake", "left_out", "won", "proof"):
+        text = json.dumps(WORDS[table], ensure_ascii=False)
+        text = re.sub(r"ln 2|2ⁿ|\{\w+\}", "", text)
+        assert not re.search(r"[0-9⁰¹²³⁴-⁹]", text), table
 
 
 def test_each_stage_has_its_words_and_some_a_question() -> None:
