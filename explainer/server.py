@@ -19,6 +19,7 @@ from starlette.routing import Route
 from streamlit.runtime import Runtime
 from streamlit.testing.v1 import AppTest
 
+from explainer.ahead import links
 from explainer.avoided_work.scene import operands as compared_operands
 from explainer.kit.cache import RECOMPUTATIONS, WALKS, model
 from explainer.kit.encode import pack
@@ -122,7 +123,7 @@ def _arrays(arrays: Mapping[str, np.ndarray], *, seconds: int) -> Response:
 
 
 class Guard:
-    """Of the folder that holds the scenes only JavaScript and style sheets are served."""
+    """Of the scenes' folder only scripts and styles are served; a page's answer names those that it needs."""
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self.app = app
@@ -136,4 +137,11 @@ class Guard:
         if "/bidi-components/explainer." in path and not path.endswith((".js", ".css")):
             await PlainTextResponse("not found", 404)(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        named = links(path) if scope["type"] == "http" else ""
+
+        async def send_with_links(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"link", named.encode())]
+            await send(message)
+
+        await self.app(scope, receive, send_with_links if named else send)

@@ -20,6 +20,7 @@ import torch
 
 from kvengine import KVCache, Transformer, available_models, generate, load_model, trace
 from kvengine.weights import CHECKPOINTS
+from tools.bench_open import opening
 from tools.bench_page import page
 from tools.bench_timing import timing
 
@@ -181,6 +182,7 @@ def hardware() -> str:
 #: What can be measured, in the order in which it is without a choice.
 SECTIONS: dict[str, Callable[[], None]] = {
     "engine": engine,
+    "open": opening,
     "page": page,
     "timing": timing,
 }

@@ -1,0 +1,59 @@
+"""What a page needs in the browser, named in its header: fetched while Streamlit's own scripts load.
+
+Otherwise each file is asked for only when the one that imports it has come, and the first of them only when
+Streamlit has loaded all of its own, opened its connection and run the page.
+"""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import streamlit
+
+_APP = Path(__file__).parent
+_STREAMLIT = Path(streamlit.__file__).parent / "static"
+#: The page that opens.
+_FIRST = "start"
+#: Streamlit's own parts that are loaded when a page first draws a scene.
+_PARTS = ("BidiComponent", "Html")
+
+_NAME = re.compile(r"[a-z_]{1,40}")
+_IMPORTED = re.compile(r"""(?:from|import) ?["'](\.[^"']+)["']""")
+
+
+@lru_cache(maxsize=64)
+def links(path: str) -> str:
+    """The `Link` header for the page at this path; empty where there is no page with a scene."""
+    name = path.strip("/") or _FIRST
+    room = _APP / name
+    if not _NAME.fullmatch(name) or not (room / "scene.js").is_file():
+        return ""
+    scene = _modules(_APP / "web" / "main.js", room / "scene.js")
+    styles = [_APP / "web" / "kit.css", room / "scene.css"]
+    index = (_STREAMLIT / "index.html").read_text(encoding="utf-8")
+    parts = [next((_STREAMLIT / "static" / "js").glob(f"{part}.*.js")) for part in _PARTS]
+    own = [module for module in _modules(*parts) if module.name not in index]
+    return ", ".join(
+        [
+            *(f"<./{module.relative_to(_STREAMLIT)}>; rel=modulepreload" for module in own),
+            *(f"<{_address(module)}>; rel=modulepreload" for module in scene),
+            *(f"<{_address(style)}>; rel=preload; as=style" for style in styles),
+        ]
+    )
+
+
+def _address(file: Path) -> str:
+    return f"./_stcore/bidi-components/explainer.scene/{file.relative_to(_APP).as_posix()}"
+
+
+def _modules(*entries: Path) -> list[Path]:
+    """These modules and all that they import."""
+    found: list[Path] = []
+    waiting = list(entries)
+    while waiting:
+        module = waiting.pop(0)
+        if module not in found:
+            found.append(module)
+            text = module.read_text(encoding="utf-8")
+            waiting += [(module.parent / path).resolve() for path in _IMPORTED.findall(text)]
+    return found
