@@ -49,6 +49,8 @@ export default function whyKAndV(root) {
     rail: "Stages",
     terms: () => scene.terms,
   });
+  // Where the words stand below the picture, its title stands above it.
+  const above = el("p.pictured-title", { "aria-hidden": "true" });
   const reading = readable(stage.picture, { tip: stage.tip, live: stage.live, describe });
   const room = onRoom(root, stage.picture, (space) => {
     size = space;
@@ -281,7 +283,8 @@ export default function whyKAndV(root) {
       unmasked: () => pictureOfUnmasked(),
       name: () => (scene.spelling.error ? [naming.node] : [naming.node, visit.node]),
     }[key];
-    const nodes = show ? show() : [visit.node];
+    above.textContent = scene.stages[stepper.place.stage - 1].title;
+    const nodes = [above, ...(show ? show() : [visit.node])];
     if (nodes.length !== picture.childNodes.length || nodes.some((node, i) => node !== picture.childNodes[i]))
       swap(picture, nodes);
     if (key === "roles") reads.show(scene.roles, library().labels.slice(0, scene.roles.values.length), row);

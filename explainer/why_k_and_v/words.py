@@ -253,9 +253,9 @@ def experiment_question(outcome: Outcome, right: Outcome) -> dict[str, Any] | No
             Option("the same as before", "before", 0),
         )
     lasts = verdict(outcome, right) in ("same", "lucky")
-    same = Option("The same words", "same" if lasts else "not_same", 0)
-    other = Option("Other words", "not_other" if lasts else "other", 1)
-    error = Option("None: the model stops with an error", "error", 2)
+    same = Option("the same words", "same" if lasts else "not_same", 0)
+    other = Option("other words", "not_other" if lasts else "other", 1)
+    error = Option("none, since the model stops with an error", "error", 2)
     return asked(outcome.misuse, *((same, other) if lasts else (other, same)), error)
 
 
