@@ -3,6 +3,8 @@
 import { el, tiny } from "../web/dom.js";
 import { fill } from "../web/words.js";
 
+const DENSE = 22; // columns from which on their names stand upright
+
 /**
  * @param {{count: any, largest: any, numbers: number}} rows
  * @param {string[]} labels
@@ -49,7 +51,7 @@ export function layersOf(rows, labels, words, { title, note = "", picked = -1, p
   });
   const body = Array.from({ length: n_layers }, (_, i) => line(n_layers - 1 - i));
   const grid = el(
-    "div.held-grid",
+    `div.held-grid${labels.length > DENSE ? ".dense" : ""}`,
     { role: "grid", "aria-label": title, style: `--n:${labels.length}` },
     ...body,
     el(

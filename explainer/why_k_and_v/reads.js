@@ -48,7 +48,7 @@ export function createReads(words, pick) {
       return line;
     });
     const box = el(
-      "div.reads-lines",
+      `div.reads-lines${n > 30 ? ".dense" : ""}`,
       { role: "group", "aria-label": words[`grid_${role}`], style: `--lines:${n}` },
       ...lines,
     );

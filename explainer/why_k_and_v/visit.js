@@ -5,6 +5,7 @@ import { cellRow, fillCells, fullShade } from "../web/cells.js";
 import { el, num, svg, whole } from "../web/dom.js";
 import { fill } from "../web/words.js";
 
+const HEAVY = 0.05; // a weight from here on is shown even where there is little room
 const FAINT = 0.005; // a weight below it is drawn as a hair and told as a dot
 const THICKEST = 26; // a line of weight 1, in pixels
 const SPREAD = 0.34; // how much of the width the lines take at the question, and at what is taken home
@@ -20,27 +21,34 @@ const SPREAD = 0.34; // how much of the width the lines take at the question, an
  * @property {number[]} [bright] positions that are shown in any case
  */
 
-/** The columns that there is room for: positions, and runs of them that are folded into one. */
+/**
+ * The columns that there is room for: positions, and runs of them that are folded into one. Shown are those to
+ * `keep`, the heaviest few, and as many of the newest as fit.
+ */
 export function columnsOf(weight, count, most, keep) {
-  const kept = new Set(Array.from({ length: count }, (_, i) => i));
-  const folded = () => {
-    const columns = [];
-    for (let i = 0; i < count; i++) {
-      const last = columns.at(-1);
-      if (kept.has(i)) columns.push({ from: i, to: i, folded: false });
-      else if (last?.folded) last.to = i;
-      else columns.push({ from: i, to: i, folded: true });
-    }
-    return columns;
-  };
-  const least = Array.from({ length: count }, (_, i) => i)
-    .filter((i) => !keep.includes(i))
-    .sort((a, b) => weight[a] - weight[b]);
-  for (const i of least) {
-    if (folded().length <= most) break;
-    kept.delete(i);
+  const all = Array.from({ length: count }, (_, i) => i);
+  const heavy = all.filter((i) => weight[i] >= HEAVY).sort((a, b) => weight[b] - weight[a]);
+  let kept = new Set(keep);
+  let columns = fold(all, kept);
+  for (const i of [...heavy.slice(0, Math.floor(most / 4)), ...all.toReversed()]) {
+    const more = new Set(kept).add(i);
+    const wider = fold(all, more);
+    if (wider.length > most) continue;
+    kept = more;
+    columns = wider;
   }
-  return folded();
+  return columns;
+}
+
+function fold(all, kept) {
+  const columns = [];
+  for (const i of all) {
+    const last = columns.at(-1);
+    if (kept.has(i)) columns.push({ from: i, to: i, folded: false });
+    else if (last?.folded) last.to = i;
+    else columns.push({ from: i, to: i, folded: true });
+  }
+  return columns;
 }
 
 /** @param {any} words of the picture */
