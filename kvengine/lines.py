@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kvengine.cache import KVCache
 from kvengine.generate import Sampler, Step, generate, greedy
-from kvengine.model import Transformer
+from kvengine.model import Tap, Transformer
 
 #: The functions that a step runs through, module by module, and whether one steps through their lines.
 FUNCTIONS: Mapping[str, Mapping[str, bool]] = {
@@ -148,9 +148,8 @@ def decode_step(
         # The prefill's answer is known: it is the last of the tokens.
         return token_ids[position] if position <= last else sampler(logits, position)
 
-    listening: Any = _Listening(model)
     given = token_ids[:last] if use_cache and last else token_ids
-    steps = generate(listening, given, max_new_tokens=2, use_cache=use_cache, sampler=choose)
+    steps = generate(_Listening(model), given, max_new_tokens=2, use_cache=use_cache, sampler=choose)
     recorder = _Recorder(layer)
     with FlopCounterMode(display=False) as recorder.counter, recorder.listening():
         step = next(steps)
@@ -160,15 +159,25 @@ def decode_step(
     return Lines(list(recorder.ran.values()), recorder.executed, step)
 
 
-class _Listening:
-    """The model with a tap that changes nothing, so that attention is written out line by line."""
+class _Listening(Transformer):
+    """The same model with a tap that changes nothing, so that attention is written out line by line."""
 
     def __init__(self, model: Transformer) -> None:
-        self.config, self.device, self.dtype = model.config, model.device, model.dtype
-        self._model = model
+        vars(self).update(vars(model))
 
-    def __call__(self, token_ids: Tensor, cache: KVCache | None, *, last_only: bool) -> Tensor:
-        return self._model(token_ids, cache, lambda _, tensor: tensor, last_only=last_only)
+    def __call__(
+        self,
+        token_ids: Tensor,
+        cache: KVCache | None = None,
+        tap: Tap | None = None,
+        *,
+        last_only: bool = False,
+    ) -> Tensor:
+        return super().__call__(token_ids, cache, tap or _listen, last_only=last_only)
+
+
+def _listen(name: str, tensor: Tensor) -> Tensor:
+    return tensor
 
 
 class _Recorder:

@@ -104,8 +104,7 @@ export function createListing(scene, words, go) {
       for (const node of lit) node.classList.add("now");
       lit[0]?.setAttribute("aria-current", "step");
       // Not scrollIntoView: the page itself must stay where it is.
-      const top = lit[0] ? lit[0].offsetTop - panel.offsetTop : 0;
-      panel.scrollTop = Math.max(0, top - panel.clientHeight * 0.4);
+      panel.scrollTop = Math.max(0, (lit[0]?.offsetTop ?? 0) - panel.clientHeight * 0.4);
     },
   };
 }

@@ -49,6 +49,11 @@ export function createOwn(stage) {
       return line;
     });
     panel.replaceChildren(...lines);
+    toChange();
+  }
+
+  /** Bring the first changed line into sight. */
+  function toChange() {
     const first = /** @type {HTMLElement} */ (panel.querySelector(".removed, .added"));
     panel.scrollTop = first ? Math.max(0, first.offsetTop - panel.clientHeight * 0.3) : 0;
   }
@@ -153,6 +158,7 @@ export function createOwn(stage) {
       const beside = width >= NARROW;
       const tall = beside ? Math.max(LEAST_TALL, height - head.offsetHeight - BELOW) : phone ? 300 : 380;
       frame.style.setProperty("--tall", `${tall}px`);
+      toChange();
     },
     destroy: () => stepper?.destroy(),
   };

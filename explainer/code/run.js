@@ -54,7 +54,6 @@ export function createRun(stage) {
         { "data-many": String(stop.values.length) },
         el("div.sides.heads", {}, el("b", {}, "with the cache"), el("b", {}, "without")),
         ...stop.values.map((value) => showValue(value, scene)),
-        stop.mult[1] === null ? el("p.quiet", {}, scene.words.not_run) : null,
       ),
       el("section.count", {}, cost, stop.stage ? toWalkthrough(stop.stage) : null),
     );

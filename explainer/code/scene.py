@@ -11,7 +11,7 @@ from torch import Tensor
 from explainer.code.listing import files
 from explainer.code.words import line_values, line_words
 from explainer.kit.encode import token_label
-from kvengine.compare import TOLERANCE
+from kvengine.compare import agree
 from kvengine.config import Config
 from kvengine.lines import Lines, Ran, Value, functions
 
@@ -215,8 +215,7 @@ def _memory(cached: Lines, kv_head: int) -> list[np.ndarray]:
 
 def _equal(now: np.ndarray, was: np.ndarray) -> np.ndarray:
     """Row by row: equal but for rounding."""
-    same: np.ndarray = np.isclose(now, was, rtol=TOLERANCE, atol=TOLERANCE).all(axis=1)
-    return same
+    return np.asarray(agree(now, was).all(axis=1))
 
 
 def _difference(cached: Tensor, naive: Tensor) -> float | None:

@@ -22,7 +22,12 @@ export function showValue(value, scene) {
     "div.value",
     { "data-ref": `v-${value.name}` },
     el("p.v-name", {}, el("code", {}, value.name), part),
-    el("div.sides", {}, ...sides.map((side) => sideOf(value, side, scale, scene))),
+    el(
+      "div.sides",
+      {},
+      ...sides.map((side) => sideOf(value, side, scale, scene)),
+      value.naive ? null : el("p.quiet.never", {}, scene.words.not_run),
+    ),
     difference === null
       ? null
       : el("p.quiet.difference", {}, fill(scene.words.differences, { difference: tiny(difference) })),

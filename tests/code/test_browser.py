@@ -1,0 +1,131 @@
+"""The code page in a real browser: stepping, code and picture lit together, changes, and the ways to and fro."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from explainer.code.own import CHANGES, text_of
+from explainer.code.words import WORDS
+from kvengine import load_model, load_tokenizer, trace
+
+NAME = "stories-1m-h8-kv8"
+PROMPT = "Tom and Sara went to the park. Tom gave the ball to"
+
+
+def open_line(page: Page, url: str) -> None:
+    page.goto(url)
+    expect(page.locator(".scene-root .panel").first).to_be_visible()
+
+
+def now(page: Page) -> str:
+    return (page.locator(".l.now code").first.text_content() or "").strip()
+
+
+def test_the_arrows_step_through_the_files_as_the_program_runs(page: Page, app_url: str) -> None:
+    open_line(page, f"{app_url}/code?line=12")
+    expect(page.locator(".tab[aria-current]")).to_have_text("model.py")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".tab[aria-current]")).to_have_text("cache.py")
+    expect(page.locator(".l.now")).to_be_in_viewport()
+    assert now(page) == "end = self.length + k.shape[2]"
+    expect(page.locator(".never")).to_have_text(WORDS["not_run"])
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".tab[aria-current]")).to_have_text("model.py")
+    assert now(page).startswith("k_all, v_all = (k, v) if cache is None")
+    expect(page).to_have_url(re.compile(r"line=17"))
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".tab[aria-current]")).to_have_text("cache.py")
+    # A line, and a file, can be clicked.
+    page.locator(".tab", has_text="generate.py").click()
+    page.locator(".l.stop", has_text="ids = torch.tensor").click()
+    expect(page.locator(".told h2")).to_have_text(WORDS["line"]["generate.ids"]["title"])
+    page.reload()
+    expect(page.locator(".told h2")).to_have_text(WORDS["line"]["generate.ids"]["title"])
+
+
+def test_a_cell_says_its_index_and_has_the_number_of_the_engine(page: Page, app_url: str) -> None:
+    open_line(page, f"{app_url}/code?stage=4&layer=2&head=3")
+    expect(page.locator(".told h2")).to_have_text(WORDS["line"]["__call__.attn.weights"]["title"])
+    weights = trace(load_model(NAME), _ids())["layers.2.attn.weights"][0, 3, -1]
+    page.locator(".side.cached .c").nth(3).hover()
+    tip = page.locator(".tip")
+    expect(tip).to_contain_text("weights[0, 3, 0, 3]")
+    shown = float((tip.locator("b").text_content() or "").removeprefix("= "))
+    assert shown == pytest.approx(weights[3], abs=2e-6)
+    page.locator(".side.naive .v-row").last.locator(".c").nth(3).hover()
+    expect(tip).to_contain_text("weights[0, 3, 13, 3]")
+    page.locator(".side.naive .v-row").first.locator(".c").nth(3).hover()
+    expect(tip).to_contain_text(WORDS["state"][2])
+
+
+def _ids():
+    import torch
+
+    return torch.tensor([load_tokenizer(NAME).encode(PROMPT)])
+
+
+def test_code_and_picture_are_lit_together(page: Page, app_url: str) -> None:
+    open_line(page, f"{app_url}/code?line=17")
+    value = page.locator('.value[data-ref="v-k_all"]')
+    page.locator(".l.now .var", has_text="k_all").hover()
+    expect(value).to_have_class(re.compile("lit"))
+    page.locator(".l.now .no").hover()
+    expect(value).not_to_have_class(re.compile("lit"))
+    value.locator(".v-name").hover()
+    expect(page.locator(".l .var.lit").first).to_have_text("k_all")
+    assert page.locator(".l .var.lit").count() > 4
+
+
+def test_the_last_line_leads_to_the_next_token(page: Page, app_url: str) -> None:
+    open_line(page, f"{app_url}/code?line=38")
+    button = page.get_by_role("button", name="Next token ▸")
+    button.click()
+    expect(page.locator(".so b")).to_have_text(" Sara")
+    expect(page).to_have_url(re.compile(r"token=14&line=1(&|$)"))
+    expect(page.locator(".side.naive .token")).to_have_count(15)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".so b")).to_have_text(" to")
+    expect(page).to_have_url(re.compile(r"token=13&line=38(&|$)"))
+
+
+def test_the_walkthrough_s_stage_and_its_lines_lead_to_each_other(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/walkthrough?stage=3&token=14")
+    page.locator(".to-code").click()
+    expect(page.locator(".scene-root .panel").first).to_be_visible()
+    expect(page.locator(".so b")).to_have_text(" Sara")
+    expect(page.locator(".told .door")).to_have_text("Stage 3 of the walkthrough →")
+    page.locator(".told .door").click()
+    expect(page.locator(".stage[aria-current]")).to_have_text(re.compile("Score"))
+    expect(page).to_have_url(re.compile(r"token=14"))
+
+
+def test_each_change_is_run_and_shown_and_its_text_can_be_copied(page: Page, app_url: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_line(page, f"{app_url}/code?part=2")
+    for i, change in enumerate(CHANGES, start=1):
+        if i > 1:
+            page.keyboard.press("ArrowRight")
+        expect(page.locator(".told h2")).to_have_text(WORDS["change"][change]["title"])
+        verdict = "right" if change in ("none", "grow", "expanded") else "wrong"
+        expect(page.locator(".outcome")).to_have_attribute("data-verdict", verdict)
+        expect(page.locator(".outcome tbody tr")).to_have_count(10)
+        page.locator(".copy").click()
+        expect(page.locator(".copy")).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == text_of(change)
+        shown = page.locator(".panel .l:not(.removed) code").all_inner_texts()
+        assert [line.strip() for line in shown] == [line.strip() for line in text_of(change).splitlines()]
+        expect(page.locator(".copy")).to_have_text("Copy", timeout=4000) if i == 1 else None
+    expect(page).to_have_url(re.compile("change=7"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_part_has_a_serious_problem_for_assistive_technology(
+    page: Page, app_url: str, axe: Callable[[Page], list[str]], scheme: str
+) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    for part in ("?line=17", "?part=2&change=4", "?part=3"):
+        open_line(page, f"{app_url}/code{part}")
+        assert axe(page) == []

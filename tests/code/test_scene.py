@@ -1,0 +1,143 @@
+"""What the code page draws of a step, without a browser."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from explainer.code import runs
+from explainer.code.listing import files, pieces
+from explainer.code.scene import AGAIN, EMPTY, FRESH, READ, stops_of_stages
+from explainer.code.words import WORDS, explained
+from explainer.kit.words import names, terms_in
+from kvengine import load_tokenizer
+from kvengine.lines import source_lines
+
+NAME = "stories-1m-h8-kv2"
+PROMPT = "Tom and Sara went to the park. Tom gave the ball to"
+
+
+def make(name: str = NAME, *, position: int = 13, layer: int = 3, head: int = 5) -> dict[str, Any]:
+    ids = tuple(load_tokenizer(name).encode(PROMPT))
+    where = {"position": position, "layer": layer, "head": head}
+    return runs.step(name, ids, **where, temperature=0.0, seed=0)
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, Any]:
+    return make()
+
+
+@pytest.fixture(scope="module")
+def stop(data: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
+    by_key = {stop["key"]: stop for stop in data["stops"]}
+    return lambda key: by_key[key]
+
+
+def test_every_line_that_is_stepped_to_has_words_of_its_own(data: dict[str, Any]) -> None:
+    """And no words are left over when the engine changes."""
+    assert {stop["key"] for stop in data["stops"]} == set(WORDS["line"]) - {"other"}
+
+
+def test_the_sentences_name_only_what_is_there(data: dict[str, Any]) -> None:
+    assert names(WORDS["line"]) <= set(data["values"])
+    assert terms_in(WORDS) <= set(explained())
+
+
+def test_the_listing_is_the_source(data: dict[str, Any]) -> None:
+    for file in data["files"]:
+        source = source_lines(file["module"])
+        for line in file["lines"]:
+            text = "".join(piece for piece, _, _ in line["pieces"])
+            assert text.removesuffix(" …") == source[line["n"] - 1]
+
+
+def test_a_stop_lies_on_the_lines_that_the_listing_marks(data: dict[str, Any]) -> None:
+    for i, stop in enumerate(data["stops"]):
+        (file,) = (file for file in data["files"] if file["module"] == stop["module"])
+        marked = [line["n"] for line in file["lines"] if line.get("stop") == i]
+        assert marked == list(range(stop["first"], stop["last"] + 1))
+
+
+def test_with_the_cache_the_history_is_read_and_without_it_made_again(stop: Any) -> None:
+    for value in stop("__call__.k_all")["values"]:
+        assert value["cached"]["state"] == [READ] * 13 + [FRESH]
+        assert value["naive"]["state"] == [AGAIN] * 13 + [FRESH]
+        assert 0 <= value["difference"] < 1e-4
+        assert value["cached"]["cells"][-1] == pytest.approx(value["naive"]["cells"][-1], abs=1e-4)
+
+
+def test_memory_that_nothing_was_written_to_is_empty(stop: Any) -> None:
+    (k, v) = stop("update.all_k")["values"]
+    assert k["cached"]["state"] == v["cached"]["state"] == [READ] * 13 + [EMPTY]
+    (written,) = stop("update.all_k.copy_")["values"]
+    assert written["cached"]["state"] == [READ] * 13 + [FRESH]
+    assert "naive" not in written
+
+
+def test_one_row_is_computed_with_the_cache_and_all_without(stop: Any) -> None:
+    for key in ("__call__.qkv", "__call__.attn.q_rot", "__call__.attn.scores", "__call__.ffn.gate"):
+        (value,) = stop(key)["values"]
+        assert value["cached"]["state"] == [FRESH]
+        assert value["naive"]["state"] == [AGAIN] * 13 + [FRESH]
+
+
+def test_every_value_of_the_new_row_agrees(data: dict[str, Any]) -> None:
+    found = [value.get("difference") for stop in data["stops"] for value in stop["values"]]
+    compared = [difference for difference in found if difference is not None]
+    assert len(compared) > 25
+    assert max(compared) < 1e-3
+
+
+def test_the_head_s_own_matrix_is_drawn(stop: Any) -> None:
+    (scores,) = stop("__call__.attn.scores")["values"]
+    assert scores["cached"]["part"] == "head 5"
+    (k, _) = stop("__call__.k_all")["values"]
+    assert k["cached"]["part"] == "KV head 1"  # query heads 4 to 7 share it
+    assert k["cached"]["shape"] == [1, 2, 14, 16]
+
+
+def test_each_stage_of_the_walkthrough_has_its_lines(data: dict[str, Any]) -> None:
+    found = stops_of_stages(data["stops"])
+    assert set(found) == {1, 2, 3, 4, 5}
+    assert found[1] < found[2] < found[3] < found[4]
+
+
+@pytest.mark.parametrize("position", [1, 2, 60])
+def test_any_token_can_be_shown_and_large_tensors_are_cut(position: int) -> None:
+    found = make(position=position)
+    for stop in found["stops"]:
+        for value in stop["values"]:
+            for side in ("cached", "naive"):
+                shown = value.get(side, {})
+                if "cells" in shown:
+                    assert shown["cells"].shape[0] == len(shown["rows"]) <= 16
+                    assert shown["cells"].shape[1] <= 16
+                    assert shown["rows"][-1] == shown["of"] - 1
+
+
+def test_what_ran_is_marked_line_by_line(data: dict[str, Any]) -> None:
+    lines = [line for file in data["files"] for line in file["lines"]]
+    ran = {"".join(piece for piece, _, _ in line["pieces"]).strip(): line.get("ran") for line in lines}
+    assert ran["cache = KVCache("] == "cached"
+    assert ran["fresh = token_ids if cache is None else token_ids[cache.length :]"] == "both"
+    assert ran["cache.advance(q_len)"] == "cached"
+    assert ran["raise ContextLengthError("] == "never"
+
+
+def test_pieces_of_code_joined_are_the_code() -> None:
+    text = 'def f(a):\n    """Two\n    lines."""\n    b = a.a + 1  # a\n    return f"{b}"'
+    lines = pieces(text, {"a", "b"})
+    assert "\n".join("".join(piece for piece, _, _ in line) for line in lines) == text
+    assert ("a", "", "a") in lines[3]
+    assert [kind for piece, kind, _ in lines[3] if piece == "# a"] == ["com"]
+    assert sum(variable == "a" for _, _, variable in lines[3]) == 1  # not the attribute
+    assert [piece for piece, kind, _ in lines[0] if kind == "def"] == ["f"]
+
+
+def test_the_files_are_those_of_a_step() -> None:
+    assert [file["name"] for file in files()] == [
+        "kvengine/generate.py",
+        "kvengine/model.py",
+        "kvengine/cache.py",
+    ]
