@@ -5,7 +5,9 @@ from enum import IntEnum
 
 import numpy as np
 
-#: Two cells are equal when they differ by no more than this, plus as much of their value: float32 rounding.
+#: Two cells are equal when they differ by no more than this, plus as much of the largest number in their row:
+#: float32 rounding. A cell is a sum of products, and what those lose grows with them, not with what is left
+#: when they have cancelled out; real models have rows with numbers of several thousand among small ones.
 TOLERANCE = 1e-5
 
 
@@ -37,11 +39,19 @@ class Compared:
         return self.count(State.EQUAL) + self.count(State.DIFFERENT)
 
 
+def agree(now: np.ndarray, was: np.ndarray) -> np.ndarray:
+    """Cell by cell: equal but for rounding. A row is the last axis; minus infinity is equal to itself."""
+    largest = np.abs(np.where(np.isneginf(was), 0, was)).max(axis=-1, keepdims=True, initial=0)
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        equal: np.ndarray = np.less_equal(np.abs(now - was), TOLERANCE * (1 + largest)) | (now == was)
+    return equal
+
+
 def compare(was: np.ndarray, now: np.ndarray, *, masked: np.ndarray) -> Compared:
     """Hold the cells of two passes against each other; `now` has a row more, and may have a column more."""
     state = np.full(now.shape, State.NEW, dtype=np.uint8)
     both = tuple(slice(n) for n in was.shape)
-    equal = np.isclose(now[both], was, rtol=TOLERANCE, atol=TOLERANCE)
+    equal = agree(now[both], was)
     state[both] = np.where(equal, State.EQUAL, State.DIFFERENT)
     state[masked] = State.MASKED
     hidden = (state[both] == State.MASKED) | np.isneginf(was)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kvengine.compare import TOLERANCE
+from kvengine.compare import agree
 from kvengine.cost import pass_cost
 from kvengine.generate import Sampler, greedy
 from kvengine.hardware import synchronize
@@ -154,7 +154,7 @@ def parted(
             :, :, np.where(found, index, 0)
         ]  # [n_layers, n_kv_heads, tokens, head_dim]
         new = now[:, 0].numpy(force=True)
-        equal = np.isclose(new, old, rtol=TOLERANCE, atol=TOLERANCE).all(axis=(1, 3))
+        equal = agree(new, old).all(axis=(1, 3))
         largest = np.abs(new - old).max(axis=(1, 3))
         sides.append((equal & found, np.where(found, largest, 0)))
     (k_same, k_largest), (v_same, v_largest) = sides

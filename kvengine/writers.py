@@ -5,7 +5,7 @@ row that the writer without a cache computes again, its pass is held against its
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from kvengine.cache import KVCache
-from kvengine.compare import State, compare
+from kvengine.compare import agree
 from kvengine.cost import pass_cost
 from kvengine.errors import ContextLengthError, PromptError
 from kvengine.generate import Sampler, greedy
@@ -104,22 +104,19 @@ def write(model: Transformer, prompt_ids: Sequence[int], *, words: int, sampler:
         )
     naive_ids, cached_ids = list(prompt_ids), list(prompt_ids)
     cache = KVCache(model.config, max_seq_len=len(prompt_ids) + words, device=model.device, dtype=model.dtype)
-    before: np.ndarray | None = None
+    before: list[np.ndarray] = []
     written: list[Word] = []
     for _ in range(words):
         naive, rows, naive_logits = _run(model, naive_ids, None, sampler)
         cached, _, cached_logits = _run(model, cached_ids[cache.length :], cache, sampler)
-        if before is None:
-            before = rows[:0]
-        found = compare(before, rows, masked=np.zeros(rows.shape, dtype=bool)) if len(before) else None
-        again = len(before)
+        pairs = [(was, now[: len(was)]) for was, now in zip(before, rows, strict=False)]
         written.append(
             Word(
                 naive=naive,
                 cached=cached,
-                equal=(found.state[:again] == State.EQUAL).all(axis=1) if found else np.zeros(0, dtype=bool),
-                largest=np.abs(rows[:again] - before).max(axis=1) if found else np.zeros(0, dtype=np.float32),
-                numbers=rows.shape[1],
+                equal=_each_row(np.logical_and, (agree(now, was).all(axis=1) for was, now in pairs), bool),
+                largest=_each_row(np.maximum, (np.abs(now - was).max(axis=1) for was, now in pairs), float),
+                numbers=sum(part.shape[1] for part in rows),
                 difference=float((naive_logits - cached_logits).abs().max()),
             )
         )
@@ -131,8 +128,8 @@ def write(model: Transformer, prompt_ids: Sequence[int], *, words: int, sampler:
 
 def _run(
     model: Transformer, token_ids: Sequence[int], cache: KVCache | None, sampler: Sampler
-) -> tuple[Pass, np.ndarray, Tensor]:
-    """One pass: what it did, its rows with all that is compared of them, [rows, numbers], and its logits."""
+) -> tuple[Pass, list[np.ndarray], Tensor]:
+    """One pass: what it did, what of its rows is compared, each [rows, numbers], and its logits."""
     start = cache.length if cache else 0
     kept: list[np.ndarray] = []
     computed = against = 0
@@ -157,7 +154,13 @@ def _run(
         kept=cache.used_bytes if cache else 0,
         token_id=sampler(logits, start + len(token_ids)),
     )
-    return done, np.concatenate(kept, axis=1), logits
+    return done, kept, logits
+
+
+def _each_row(together: np.ufunc, of: Iterable[np.ndarray], kind: type) -> np.ndarray:
+    """What is found of each row in all that is compared of it; nothing where there is no pass before."""
+    found = list(of)
+    return together.reduce(found) if found else np.zeros(0, dtype=kind)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def test_the_blue_cells_are_those_of_two_huggingface_passes(prompt: str, premise
     cells = agreed = 0
     for name, was in before.items():
         now = after[name][tuple(slice(n) for n in was.shape)]
-        blue = np.isclose(now, was, rtol=TOLERANCE, atol=TOLERANCE)
+        blue = np.abs(now - was) <= TOLERANCE + TOLERANCE * np.abs(was).max(axis=-1, keepdims=True)
         found = ours.tensors[name].state
         both = tuple(slice(n) for n in was.shape)
         compared = found[both] != State.MASKED
@@ -289,7 +289,7 @@ def test_the_share_of_the_avoided_is_that_of_the_experiment() -> None:
     ids = text_of_length(model(), tokenizer().encode(HELD_OUT[0]), 10)
     shares = [avoided_shares(recompute(model(), ids, premise, ways=False)) for premise in PREMISES]
     as_is, no_mask, changed = shares
-    assert no_mask["z"] == 0
+    assert no_mask["z"] < 0.001, "but for a cell that comes out the same by chance"
     assert no_mask["x"] == as_is["x"]
     assert changed["x"] == as_is["x"] - 1 / 10
     # The four rows above the changed one in three layers; in the first, all earlier rows but that one.
