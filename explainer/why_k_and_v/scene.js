@@ -189,10 +189,11 @@ export default function whyKAndV(root) {
 
   // ---- the picture -----------------------------------------------------------------------------------
 
-  function mostColumns() {
+  /** The room for the columns of a visit. */
+  function columnRoom() {
     const least = size?.phone ? LEAST_COLUMN.phone : size?.wide ? LEAST_COLUMN.wide : LEAST_COLUMN.narrow;
     const gutter = size && size.width >= 860 ? 130 : 0;
-    return Math.max(6, Math.floor((stage.picture.clientWidth - gutter) / least));
+    return { width: stage.picture.clientWidth - gutter, least };
   }
 
   const next = (words) => [el("span.quiet", {}, `${scene.words.picture.next} `), ...words];
@@ -272,7 +273,7 @@ export default function whyKAndV(root) {
     const { picture } = stage;
     fit(key);
     const visited = key === "visit" || key === "next" || isExperiment(key) || key === "name";
-    if (visited && !(key === "name" && scene.spelling.error)) visit.show(visitOf(key), mostColumns());
+    if (visited && !(key === "name" && scene.spelling.error)) visit.show(visitOf(key), columnRoom());
     picture.dataset.key = key;
     const show = {
       visit: () => [queue(key), visit.node],

@@ -7,6 +7,7 @@ import { fill } from "../web/words.js";
 
 const HEAVY = 0.05; // a weight from here on is shown even where there is little room
 const FAINT = 0.005; // a weight below it is drawn as a hair and told as a dot
+const UPRIGHT = 44; // pixels of a column below which its name stands upright
 const THICKEST = 26; // a line of weight 1, in pixels
 const SPREAD = 0.34; // how much of the width the lines take at the question, and at what is taken home
 
@@ -195,11 +196,13 @@ export function createVisit(words) {
   }
 
   /**
-   * Show a visit in at most so many columns.
+   * Show a visit in the room for its columns.
    * @param {Visit} visit
+   * @param {{width: number, least: number}} room of all columns together, and of one at least, in pixels
    */
-  function show(visit, most) {
-    build(visit, most);
+  function show(visit, { width, least }) {
+    build(visit, Math.max(6, Math.floor(width / least)));
+    node.classList.toggle("tight", width / columns.length < UPRIGHT);
     shown = visit;
     const { position, states = {} } = visit;
     const weights = columns.map((column) => sum(visit.weight, column));
