@@ -114,7 +114,9 @@ def write(model: Transformer, prompt_ids: Sequence[int], *, words: int, sampler:
             Word(
                 naive=naive,
                 cached=cached,
-                equal=_each_row(np.logical_and, (agree(now, was).all(axis=1) for was, now in pairs), bool),
+                equal=_each_row(
+                    np.logical_and, (np.asarray(agree(now, was).all(axis=1)) for was, now in pairs), bool
+                ),
                 largest=_each_row(np.maximum, (np.abs(now - was).max(axis=1) for was, now in pairs), float),
                 numbers=sum(part.shape[1] for part in rows),
                 difference=float((naive_logits - cached_logits).abs().max()),
@@ -160,7 +162,7 @@ def _run(
 def _each_row(together: np.ufunc, of: Iterable[np.ndarray], kind: type) -> np.ndarray:
     """What is found of each row in all that is compared of it; nothing where there is no pass before."""
     found = list(of)
-    return together.reduce(found) if found else np.zeros(0, dtype=kind)  # type: ignore[no-any-return]
+    return together.reduce(found) if found else np.zeros(0, dtype=kind)
 
 
 @dataclass(frozen=True)
