@@ -29,7 +29,7 @@ for note in notes:
 def take() -> None:
     """Go on with what the learner has written, unless a field of it is no number: then say which."""
     changes, fields, why = edited(scene.sent(NAME, "fields") or {})
-    st.session_state["hand_wrong"] = {"fields": fields, "why": why}
+    st.session_state["hand_wrong"] = {"fields": fields, "why": why, "revision": session.revision()}
     if changes:
         session.choose(**changes)
 
@@ -42,6 +42,7 @@ def reset() -> None:
     )
 
 
+refused = st.session_state.get("hand_wrong")
 scene.mount(
     NAME,
     {
@@ -49,7 +50,8 @@ scene.mount(
         "revision": session.revision(),
         "at": {"lap": 0, "stage": own.step},
         "wrong": own.wrong,
-        "refused": st.session_state.get("hand_wrong"),
+        # What was refused before the learner went elsewhere is forgotten.
+        "refused": refused if refused and refused["revision"] == session.revision() else None,
     }
     | drawn(numbers, runs_of(numbers.numbers, numbers.prompt)),
     on_fields_change=take,

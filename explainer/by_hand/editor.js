@@ -97,7 +97,8 @@ export function createEditor(on) {
     },
     show(data) {
       scene = data;
-      if (!unit) build();
+      const isNew = !unit;
+      if (isNew) build();
       const wrong = data.refused?.fields ?? {};
       const why = data.refused?.why ?? "";
       refused.textContent = why;
@@ -107,7 +108,8 @@ export function createEditor(on) {
         inputs[name].forEach((input, i) => {
           const bad = wrong[name]?.includes(i) ?? false;
           input.setAttribute("aria-invalid", String(bad));
-          if (!why && input !== node.getRootNode().activeElement) input.value = data.given[name].flat()[i];
+          const busy = why || input === node.getRootNode().activeElement;
+          if (isNew || !busy) input.value = data.given[name].flat()[i];
         });
       }
       choices.forEach((one, i) => (one.value = String(data.prompt[i])));

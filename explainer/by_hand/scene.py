@@ -28,7 +28,7 @@ def scene(given: Given, runs: Runs) -> dict[str, Any]:
         "variants": {
             letters: {
                 "rounds": [on_paper(part, given.numbers) for part in rounds],
-                "values": values(given, *rounds, runs.proof),
+                "values": values(given, *rounds, runs.proofs[letters]),
                 "missed": [missed(rounds, right, at) if letters else "" for at in range(2)],
             }
             for letters, rounds in runs.rounds.items()

@@ -62,15 +62,15 @@ export function createSheet() {
     ];
     count[0] = 0;
     const second = [
+      numbered(words.fresh, ...work.newest(manner)),
       numbered(
-        words.fresh,
+        words.append,
         el(
           "div.beside",
           {},
           ...["k", "v"].map((part) =>
             named(scene.words.ui[`cache_${part}`], work.cache(1, part, all, manner)),
           ),
-          named(work.queryName, work.own(1, { empty: false, kind: "fresh", old: false, blank })),
         ),
       ),
       ...rest(1),

@@ -4,7 +4,8 @@ import { el } from "../web/dom.js";
 
 /**
  * @typedef {"given" | "fresh" | "cached" | "differs"} Kind what a number is
- * @typedef {{blank?: boolean}} Manner `blank`: results are left to be filled in
+ * @typedef {{blank?: boolean, rowBlank?: boolean}} Manner `blank`: results are left to be filled in, `rowBlank`:
+ *   so is what is multiplied
  */
 
 const factor = (text) => (text.startsWith("−") ? `(${text})` : text);
@@ -79,13 +80,13 @@ export const matrix = (label, rows) =>
  *   results: string[][], ref: string, unit?: string, narrow?: boolean}} what
  * @param {Manner} [manner]
  */
-export function product(what, { blank = false } = {}) {
+export function product(what, { blank = false, rowBlank = false } = {}) {
   const { label, top, topName, left, results, ref, unit = "", narrow = false } = what;
   const corner = el("th.corner", { rowspan: 4, colspan: 5, "data-ref": "w" }, ...lowered(topName));
   const above = top.map((row, i) => line(i || narrow ? null : corner, ...numbers(row, "given", "w")));
   const below = left.map(({ name, row }, i) =>
     line(
-      ...(narrow ? [] : [head(name), ...numbers(row, "given", "x")]),
+      ...(narrow ? [] : [head(name), ...numbers(row, "given", "x", { blank: rowBlank })]),
       ...results[i].map((text, j) => {
         const td = cell(text, "fresh", { blank, ref });
         const column = top.map((entries) => entries[j]);

@@ -1,6 +1,7 @@
 """What fills the sentences of words.toml, from two rounds as they were run."""
 
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,9 @@ _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 #: Each mistake by its letter in the address.
 MISTAKES = {"q": Mistake(old_query=True), "n": Mistake(by_length=True)}
+
+#: A difference below this is rounding: of three digits it changes none.
+_SAME = 10**-DIGITS / 2
 
 #: The stage, counted from 1, before which each question is asked.
 ASKED_BEFORE = {"queries": 2, "divisor": 6, "rows": 11, "asks": 13, "weight": 14}
@@ -63,9 +67,16 @@ def values(given: Given, first: Round, second: Round, proof: tuple[float, int]) 
             f"best{i}": VOCABULARY[part.token_ids[best]],
             f"best_weight{i}": written(float(part.weights[best]), exact=fractions_in(part, given.numbers)[0]),
         }
-    size = "0" if difference == 0 else f"{difference:.1e}".replace("e-0", "e−").replace("e-", "e−")
-    found["proof"] = WORDS["proof"]["text"].format(words2=n, numbers=numbers, difference=size)
+    kind = "holds" if difference < _SAME else "broken"
+    found["proof"] = WORDS["proof"][kind].format(words=n, numbers=numbers, difference=_size(difference))
     return found
+
+
+def _size(difference: float) -> str:
+    """0, 2.2e−16, 1.386"""
+    if difference == 0:
+        return "0"
+    return f"{difference:.{DIGITS}f}" if difference >= _SAME else re.sub(r"e-0*", "e−", f"{difference:.1e}")
 
 
 def fractions_in(part: Round, numbers: Numbers) -> tuple[bool, np.ndarray, np.ndarray]:

@@ -59,7 +59,6 @@ export function createWork(scene, letters, { hidden = "" } = {}) {
 
   return {
     names,
-    newest,
     queryName,
 
     /** The words and their rows. */
@@ -115,6 +114,26 @@ export function createWork(scene, letters, { hidden = "" } = {}) {
     own(i, { empty, kind, old, blank = false }) {
       const row = rounds[i][old ? "asked" : "q"];
       return rowsOf(ui.q, [{ name: old ? newest(0) : newest(i), row, kind, empty }], { ref: "q", blank });
+    },
+
+    /** The newest word's row, and its q, k and v to be worked out. @param {Manner} manner */
+    newest(manner) {
+      const { x, q, k, v } = rounds[1];
+      const left = { name: newest(1), row: x.at(-1) };
+      const products = { q, k: k.at(-1), v: v.at(-1) };
+      return Object.entries(products).map(([part, row]) =>
+        product(
+          {
+            label: ui[part],
+            top: scene.given[`w${part}`],
+            topName: "",
+            left: [{ ...left, name: part }],
+            results: [row],
+            ref: part,
+          },
+          { ...manner, rowBlank: manner.blank },
+        ),
+      );
     },
 
     /** A half of the cache: how many rows of it are there, and room for those to come. */

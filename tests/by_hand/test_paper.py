@@ -85,7 +85,7 @@ def test_the_example_says_a_sentence_and_each_mistake_spoils_it() -> None:
 @settings(max_examples=10)
 def test_the_round_on_the_cache_is_the_round_without_one(chosen: Given) -> None:
     first, second = runs_of(chosen.numbers, chosen.prompt).rounds[""]
-    largest, compared = runs_of(chosen.numbers, chosen.prompt).proof
+    largest, compared = runs_of(chosen.numbers, chosen.prompt).proofs[""]
     assert compared == 2 * 16 + 4 + 4 + 4 + 4 + len(VOCABULARY)
     assert largest <= 1e-9 * max(1, np.abs(second.scores).max(), np.abs(second.logits).max())
     assert second.start == len(first.token_ids)

@@ -74,6 +74,13 @@ def test_the_mistakes_tell_by_how_much_they_miss() -> None:
     assert "“down” wins all the same" in variants["n"]["missed"][0]
 
 
+def test_the_proof_holds_for_the_right_rounds_alone() -> None:
+    proofs = {letters: variant["values"]["proof"] for letters, variant in drawn()["variants"].items()}
+    assert proofs.pop("").endswith("The largest difference in 53 numbers is 0.")
+    for said in proofs.values():
+        assert re.search(r"without the mistake\. Of 53 numbers the largest difference is 1\.\d{3}\.$", said)
+
+
 def test_where_no_query_asks_anything_no_mistake_makes_a_difference() -> None:
     for variant in drawn(wq="0 " * 16)["variants"].values():
         assert all("no difference" in said for said in variant["missed"] if said)
