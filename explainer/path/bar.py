@@ -11,8 +11,8 @@ from explainer.path.way import TOLD, WORDS, idea, onward, paths, place, way_of
 
 _KEY, _FOOT = "path_bar", "path_foot"
 _ROOT = '<div class="way-root"></div>'
-# The bar lies in Streamlit's own header, so that it takes no height from a scene. What Streamlit tells there of a
-# run that takes long stands below it.
+# The bar lies in Streamlit's own header, so that it takes no height from a scene. What Streamlit tells there
+# of a run that takes long stands below it.
 _STYLE = """<style>
 .st-key-path_bar { position: fixed; inset: 0 3.4rem auto 0; width: auto; height: 2.75rem; z-index: 999991; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-path_bar) { position: absolute; height: 0; }

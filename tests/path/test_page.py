@@ -41,7 +41,8 @@ def test_a_path_that_does_not_exist_is_told(open_page: Opened) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", [None, {}, {"go": 7}, {"go": {}}, {"go": {"page": 3}}, {"go": {"path": 99}}, {"go": {"path": "x"}}]
+    "sent",
+    [None, {}, {"go": 7}, {"go": {}}, {"go": {"page": 3}}, {"go": {"path": 99}}, {"go": {"path": "x"}}],
 )
 def test_nonsense_from_the_browser_opens_no_door(session: dict[str, Any], sent: object) -> None:
     if sent is not None:

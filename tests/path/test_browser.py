@@ -1,0 +1,107 @@
+"""The bar, the paths and the doors between pages in a real browser."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlparse
+
+from playwright.sync_api import Locator, Page, expect
+
+from explainer.pages import PAGES
+from explainer.path.way import onward, way_of
+from tools.browser import switch
+
+TITLES = {page.file: page.title for page in PAGES}
+FILES = tuple(TITLES)
+
+
+def bar(page: Page) -> Locator:
+    return page.get_by_role("navigation", name="Pages")
+
+
+def here(page: Page, file: str) -> None:
+    expect(bar(page)).to_contain_text(TITLES[file])
+    expect(page.locator(".way-root > .path")).to_be_visible()
+
+
+def test_the_ten_minute_path_leads_to_its_end_and_ticks_what_was_seen(page: Page, app_url: str) -> None:
+    page.goto(app_url)
+    way = way_of(1, FILES)
+    page.get_by_role("button", name="Paths: 10 or 40 minutes").click()
+    page.get_by_role("button", name="Take this path").first.click()
+    for n, file in enumerate(way.pages, start=1):
+        here(page, file)
+        menu = page.get_by_role("button", name=f"Ten minutes: {n} of {len(way.pages)}")
+        expect(menu).to_be_visible()
+        expect(page).to_have_url(re.compile(r"path=1"))
+        following = page.get_by_role("link", name=f"Next: {TITLES[onward(file, way, FILES)]}")
+        if n == len(way.pages):
+            menu.click()
+            steps = page.locator("section").first.locator(".page:visible")
+            expect(steps).to_have_count(len(way.pages))
+            assert steps.locator("i").all_inner_texts() == ["✓"] * len(way.pages)
+            page.keyboard.press("Escape")
+        following.click()
+    here(page, way.after)
+
+
+def test_prompt_head_and_token_go_along_and_the_last_stage_ends_with_the_next_idea(
+    page: Page, app_url: str
+) -> None:
+    page.goto(f"{app_url}/walkthrough?prompt=Once+upon+a+time&head=5&token=7&stage=4")
+    expect(page.locator(".over")).to_contain_text("Stage 4 of 5 · token 7")
+    expect(page.locator(".ending")).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    page.locator(".ending").get_by_role("link", name=TITLES["avoided_work"]).click()
+    here(page, "avoided_work")
+    expect(page).to_have_url(re.compile("op=1"))
+    address = parse_qs(urlparse(page.url).query)
+    assert address == {"prompt": ["Once upon a time"], "head": ["5"], "tokens": ["7"], "op": ["1"]}
+    # Back leads to where the learner was.
+    page.go_back()
+    expect(page.locator(".over")).to_contain_text("Stage 5 of 5 · token 7")
+
+
+def test_the_menus_open_by_keyboard_and_stay_within_every_window(
+    page: Page, app_url: str, axe: Callable[[Page], list[str]]
+) -> None:
+    page.goto(f"{app_url}/?word=10")
+    here(page, "start")
+    menu = bar(page).get_by_role("button", name="Measure")
+    menu.focus()
+    page.keyboard.press("Enter")
+    link = bar(page).get_by_role("link", name=TITLES["timing"])
+    expect(link).to_be_visible()
+    assert axe(page) == []
+    page.keyboard.press("Escape")
+    expect(link).to_be_hidden()
+    expect(menu).to_be_focused()
+    for width, height in ((1920, 1080), (1440, 900), (1024, 768), (768, 1024), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        for button in page.locator(".way-root button:visible:not(.panel *)").all():
+            button.click()
+            panel = page.locator(".panel:popover-open")
+            box = panel.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0 <= box["y"]
+            assert box["x"] + box["width"] <= width
+            assert box["y"] + box["height"] <= height
+            page.keyboard.press("Escape")
+        inside = page.locator(".way-root > .path").bounding_box()
+        assert inside is not None
+        assert inside["x"] + inside["width"] <= width - 40  # Streamlit's own menu stands there
+        if (width, height) in ((1440, 900), (1024, 768)):
+            assert (
+                page.evaluate(
+                    "(main => main.scrollHeight - main.clientHeight)(document.querySelector('.stMain'))"
+                )
+                == 0
+            )
+
+
+def test_what_a_learner_left_is_there_again(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/walkthrough?stage=3")
+    expect(page.locator(".over")).to_contain_text("Stage 3 of 5")
+    switch(page, "Look up", TITLES["glossary"])
+    expect(page.get_by_role("heading", name="Glossary")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".over")).to_contain_text("Stage 3 of 5")
