@@ -177,12 +177,19 @@ def _kept(rules: Rules, request: Request, entries: Sequence[_Entry]) -> list[tup
 
 def common(a: Sequence[Any], b: Sequence[Any]) -> int:
     """How many tokens two texts share from their beginning."""
-    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    same, most = 0, min(len(a), len(b))
+    while same < most:  # halves are compared at once: a conversation has tens of thousands of tokens
+        middle = (same + most + 1) // 2
+        if a[same:middle] == b[same:middle]:
+            same = middle
+        else:
+            most = middle - 1
+    return same
 
 
-def scaled(tokens: Sequence[Any], by: int) -> tuple[tuple[Any, int], ...]:
+def scaled(token_ids: Sequence[int], by: int) -> tuple[int, ...]:
     """The same text `by` times as long: every token stands for that many."""
-    return tuple((token, i) for token in tokens for i in range(by))
+    return tuple(by * token + i for token in token_ids for i in range(by))
 
 
 #: A break-even beyond so many requests is none.
@@ -194,13 +201,15 @@ def break_even(rules: Rules, length: int, every: float) -> int | None:
 
     None where it never is, up to `MOST_REQUESTS`.
     """
-    tokens = tuple(range(length))
-    told = bills(rules, [Request(tokens, i * every, ((length, 1),)) for i in range(MOST_REQUESTS)])
-    cost = full = 0.0
-    for n, bill in enumerate(told, start=1):
-        cost, full = cost + bill.cost, full + bill.full
-        if cost < full * (1 - 1e-12):
-            return n
+    tokens, tried = tuple(range(length)), 0
+    while tried < MOST_REQUESTS:
+        tried = min(4 * tried or 4, MOST_REQUESTS)  # mostly it is two or three
+        cost = full = 0.0
+        requests = [Request(tokens, i * every, ((length, 1),)) for i in range(tried)]
+        for n, bill in enumerate(bills(rules, requests), start=1):
+            cost, full = cost + bill.cost, full + bill.full
+            if cost < full * (1 - 1e-12):
+                return n
     return None
 
 

@@ -5,27 +5,25 @@ from typing import Any
 
 import streamlit as st
 
-from explainer.kit.cache import COMPUTING, model
 from explainer.kit.choice import Common
+from explainer.prompt_caching.ahead import DEFAULT, loaded
 from explainer.prompt_caching.choice import (
-    ANSWER,
     BUDGETS,
     LONGEST,
     MISTAKES,
     PARTS,
     PROMPT_PARTS,
-    TEXTS,
     PromptCachingChoice,
 )
 from explainer.prompt_caching.machines import MACHINES, STORE, STORES, machines_scene
 from explainer.prompt_caching.mistakes import pair
 from explainer.prompt_caching.prices import Prices, prices_scene
-from explainer.prompt_caching.room import Room, prompt_of
+from explainer.prompt_caching.room import Room
 from explainer.prompt_caching.routing import MOST_MACHINES
 from explainer.prompt_caching.scene import documents_scene, mistake_scene, requests_scene
 from explainer.prompt_caching.words import WORDS, explained
-from kvengine import KVEngineError, PromptError, Tokenizer, sampler
-from kvengine.reuse import Loaded, ask_behind
+from kvengine import KVEngineError, Tokenizer
+from kvengine.reuse import Loaded
 
 _ROOM, _STATE = "prompt_caching_room", "prompt_caching_state"
 
@@ -64,8 +62,7 @@ class Visit:
     def __init__(self) -> None:
         self.prices = Prices()
         self.machines, self.store = MACHINES, STORE
-        ahead = TEXTS["ahead"]
-        self.ahead: tuple[str, ...] = (ahead["document"], *ahead["questions"])
+        self.ahead = DEFAULT
         self.error = ""
         self._loaded: tuple[object, Loaded | None, str] | None = None
 
@@ -137,8 +134,8 @@ class Visit:
             key = MISTAKES[wrong - 1]
             return mistake_scene(key, pair(room.name, room.block, key), room.block, tokenizer)
         if name == "documents":
-            loaded, refused = self._ahead(room.name, common)
-            return documents_scene(self.ahead, loaded, room.config, tokenizer.decode, refused)
+            found, refused = self._ahead(room.name, common)
+            return documents_scene(self.ahead, found, room.config, tokenizer.decode, refused)
         if name == "prices":
             return prices_scene(self.prices, room.name, room.history)
         return machines_scene(self.machines, self.store)
@@ -148,24 +145,7 @@ class Visit:
         key = (name, self.ahead, common.temperature, common.seed)
         if self._loaded is None or self._loaded[0] != key:
             try:
-                self._loaded = (key, self._load(name, common), "")
+                self._loaded = (key, loaded(name, self.ahead, common), "")
             except KVEngineError as error:
                 self._loaded = (key, None, str(error))
         return self._loaded[1:]
-
-    def _load(self, name: str, common: Common) -> Loaded:
-        if any(len(text) > LONGEST for text in self.ahead):
-            raise PromptError(f"A text has more than {LONGEST:,} characters; shorten it.")
-        document, *questions = self.ahead
-        ids = prompt_of(name, [document])[0]
-        asked = [prompt_of(name, [document, question])[0][len(ids) :] for question in questions if question]
-        if not asked:
-            raise PromptError("There is no question; write at least one.")
-        with COMPUTING:
-            return ask_behind(
-                model(name),
-                ids,
-                asked,
-                new_tokens=ANSWER,
-                sampler=sampler(common.temperature, seed=common.seed),
-            )
