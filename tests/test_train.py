@@ -1,0 +1,88 @@
+"""The trainer: a model of a few numbers learns, comes back, and is read by the engine."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from kvengine import Config, Tokenizer, load_model, load_tokenizer
+from kvengine.weights import CHECKPOINTS
+from tools.train import Corpus, Recipe, Training, read_stories, train_all, train_tokenizer, variant
+
+STORIES = [
+    f"The {animal} saw the {thing}." for animal in ("cat", "dog", "hen") for thing in ("sun", "sea")
+] * 9
+TINY = Config(
+    vocab_size=280, d_model=16, n_layers=2, n_heads=2, n_kv_heads=1, head_dim=8, d_ffn=24, max_seq_len=16
+)
+RECIPE = Recipe(steps=30, batch_tokens=128, warm_up=4, learning_rate=2e-2)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    return Corpus(STORIES, train_tokenizer(STORIES, tmp_path / "tokenizer.json", vocab_size=280))
+
+
+def test_the_loss_falls_and_the_model_is_read_again(tmp_path: Path) -> None:
+    lines = list(train_all(STORIES, STORIES[:6], tmp_path, RECIPE, [TINY], device="cpu", every=10))
+    directory = tmp_path / "stories-1m-h2-kv1"
+    card = json.loads((directory / "card.json").read_text())
+    losses = [entry["val"] for entry in card["loss_log"]]
+    assert losses[0] > losses[-1] + 0.5
+    assert any("held out" in line for line in lines)
+    model, tokenizer = load_model(directory), load_tokenizer(directory)
+    assert model.config == TINY
+    assert card["parameters"] == sum(
+        tensor.numel() for tensor in Training(TINY, Corpus(STORIES, tokenizer), RECIPE).named.values()
+    )
+    ids = torch.tensor([tokenizer.encode(STORIES[0])])
+    loss = torch.nn.functional.cross_entropy(model(ids)[0, :-1], ids[0, 1:])
+    assert float(loss) < losses[0]
+
+
+def test_a_training_taken_up_again_ends_with_the_same_weights(corpus: Corpus, tmp_path: Path) -> None:
+    whole, broken = Training(TINY, corpus, RECIPE), Training(TINY, corpus, RECIPE)
+    for _ in range(6):
+        whole.run()
+    for _ in range(3):
+        broken.run()
+    broken.save(tmp_path / "kept.safetensors")
+    again = Training(TINY, corpus, RECIPE)
+    again.resume(tmp_path / "kept.safetensors")
+    for _ in range(3):
+        again.run()
+    for name, tensor in whole.named.items():
+        assert torch.equal(tensor, again.named[name]), name
+
+
+def test_half_of_the_windows_start_where_a_story_does(corpus: Corpus) -> None:
+    windows = corpus.windows(4_000, 4, from_the_start=0.5, generator=torch.Generator().manual_seed(0))
+    begun = float((windows[:, 0] == 0).float().mean())
+    by_chance = len(corpus.starts) / len(corpus.ids)
+    assert begun == pytest.approx(0.5 + 0.5 * by_chance, abs=0.03)
+
+
+def test_the_rate_warms_up_stays_and_falls() -> None:
+    recipe = Recipe()
+    assert recipe.rate(0) == pytest.approx(recipe.learning_rate / 200)
+    assert recipe.rate(199) == recipe.rate(2_000) == recipe.learning_rate
+    assert recipe.rate(3_850) == pytest.approx(recipe.learning_rate * 0.51)
+    assert recipe.rate(recipe.steps) == pytest.approx(recipe.learning_rate * 0.02)
+
+
+def test_the_variants_are_those_that_ship(tmp_path: Path) -> None:
+    assert variant(8, 2) == load_model("stories-1m-h8-kv2").config
+
+
+def test_a_trained_tokenizer_has_the_marker_first_and_all_bytes(tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(STORIES, tmp_path / "tokenizer.json", vocab_size=280)
+    assert tokenizer.start == 0
+    assert tokenizer.decode(tokenizer.encode("日本 🙂")) == "日本 🙂"
+    shipped = Tokenizer.from_file(CHECKPOINTS / "tokenizer.json")
+    assert shipped.start == 0
+
+
+def test_stories_stand_between_lines_with_the_marker(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("One.\nTwo.\n<|endoftext|>\nThree.\n<|endoftext|>\n\n")
+    assert read_stories(tmp_path / "text") == ["One.\nTwo.", "Three."]
