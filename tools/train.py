@@ -239,7 +239,7 @@ class Training:
 
     @torch.inference_mode()
     def evaluate(self, stories: Sequence[Sequence[int]]) -> float:
-        """Nats per token of held-out stories, each from its marker on, cut at the model's context."""
+        """Nats per token of held-out stories, from marker to marker, each cut at the model's context."""
         model, total, count = assembled(self.config, self.named), 0.0, 0
         for ids in stories:
             row = torch.tensor([list(ids[: self.config.max_seq_len])], device=self.device)
@@ -300,7 +300,7 @@ def train_all(
         Tokenizer.from_file(file) if file.exists() else train_tokenizer(stories, file, vocab_size=vocab_size)
     )
     corpus = Corpus(stories, tokenizer)
-    held_out_ids = [tokenizer.encode(story) for story in held_out]
+    held_out_ids = [[*tokenizer.encode(story), END_OF_TEXT] for story in held_out]
     yield f"{len(stories):,} stories, {len(corpus.ids):,} tokens; {len(held_out):,} stories held out"
     for config in configs:
         name = f"stories-1m-h{config.n_heads}-kv{config.n_kv_heads}"
