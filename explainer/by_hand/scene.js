@@ -239,8 +239,9 @@ export default function byHand(root) {
       param: "step",
       name: () => scene.key,
       also: () => ({ wrong: letters || null }),
+      // What is asked is what comes out right.
       question: ({ stage: n }) =>
-        questionOf(words.question, scene.variants[""].values, scene.questions[n - 1]),
+        letters ? null : questionOf(words.question, variant().values, scene.questions[n - 1]),
       said({ stage: n }) {
         const { title, focus, why } = words.stage[n - 1];
         return [`Step ${n}: ${title}.`, focus, why].map((text) => fill(text, variant().values)).join(" ");
