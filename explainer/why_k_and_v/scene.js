@@ -1,47 +1,37 @@
 // Why K and V, and not Q: a visit to a library, the cache used wrongly, and what a key holds.
 
-import { arithmetic } from "../web/arithmetic.js";
-import { operands } from "../web/arrays.js";
-import { questionOf } from "../web/asking.js";
-import { el, num, tiny } from "../web/dom.js";
-import { createMap } from "../web/map.js";
 import { inAddress } from "../web/address.js";
+import { questionOf } from "../web/asking.js";
+import { el } from "../web/dom.js";
+import { createMap } from "../web/map.js";
 import { readable, tabStop } from "../web/reading.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
-import { fill, say } from "../web/words.js";
-import { keptOf, outcomeOf } from "./experiment.js";
-import { heldLegend, layersOf, tellHeld } from "./layers.js";
-import { chance, createNaming } from "./naming.js";
+import { fill } from "../web/words.js";
+import { describeCell } from "./cell.js";
+import { keptOf } from "./experiment.js";
+import { heldLegend, layersOf } from "./layers.js";
+import { createNaming } from "./naming.js";
 import { createReads } from "./reads.js";
+import { showText, tell } from "./told.js";
+import { createViews, isExperiment } from "./views.js";
 import { createVisit } from "./visit.js";
 
 const LEAST_COLUMN = { wide: 30, narrow: 22, phone: 17 }; // pixels
-/** What is not what belongs there, by experiment and part. */
-const STATES = {
-  old_query: { q: "wrong" },
-  no_keys: { k: "lost" },
-  no_values: { v: "lost" },
-  swapped: { k: "wrong", v: "wrong" },
-  unturned: { k: "wrong" },
-};
-
-/** Vectors come as matrices of one row. */
-const flat = (entry) =>
-  Object.fromEntries(Object.entries(entry).map(([name, x]) => [name, x?.shape?.length === 1 ? x.data : x]));
+const GUTTER = 130; // pixels that the names beside a visit take, where they stand there
+const NARROW = 860; // below it they stand above its rows, as in web/stage.js
 
 export default function whyKAndV(root) {
   let scene = null; // what Python sent
+  let views = null;
   let stepper = null;
   let map = null;
   let send = null;
   let size = null;
-  let reader = 1; // of the stage "next": those before it have been
-  let row = 0; // the token whose reads are told
-  let piece = 0; // of the name
   let visit = null;
   let reads = null;
   let naming = null;
+  const picked = { reader: 1, row: 0, piece: 0 }; // by the learner, as in createViews()
 
   const stage = createStage(root, {
     label: "Why K and V",
@@ -51,245 +41,107 @@ export default function whyKAndV(root) {
   });
   // Where the words stand below the picture, its title stands above it.
   const above = el("p.pictured-title", { "aria-hidden": "true" });
-  const reading = readable(stage.picture, { tip: stage.tip, live: stage.live, describe });
+  const reading = readable(stage.picture, {
+    tip: stage.tip,
+    live: stage.live,
+    describe: (cell, col) => describeCell(cell, col, { scene, visit, key: key() }),
+  });
   const room = onRoom(root, stage.picture, (space) => {
     size = space;
-    if (stepper) showPicture(keyAt(stepper.place));
+    if (stepper) showPicture();
   });
 
   const keyAt = ({ stage: n }) => scene.stages[n - 1].key;
-  const library = () => scene.library;
-  const readerAt = (key) => library().readers[key === "next" ? reader : 0];
-  const isExperiment = (key) => key in STATES;
-
-  // ---- what a stage says ------------------------------------------------------------------------------
-
-  function valuesOf(key) {
-    const spelled = scene.spelling.pieces?.[piece]?.values ?? {
-      message: scene.spelling.error ?? "",
-      name: scene.name,
-    };
-    return (
-      {
-        visit: () => readerAt(key).values,
-        next: () => readerAt(key).values,
-        roles: () => scene.roles.values[row],
-        everything: () => ({ ...library().readers[0].values, ...scene.everything.values }),
-        holds: () => scene.holds?.values ?? null,
-        unmasked: () => scene.unmasked.values,
-        name: () => spelled,
-      }[key]?.() ??
-      scene.experiments[key]?.values ??
-      {}
-    );
-  }
-
-  function askedAt(key) {
-    return (
-      {
-        visit: () => readerAt(key).asked,
-        next: () => readerAt(key).asked,
-        roles: () => scene.roles.asked[row],
-        everything: () => scene.everything.asked,
-        holds: () => scene.holds?.asked,
-        unmasked: () => scene.unmasked.asked,
-        name: () => scene.spelling.pieces?.[piece].asked,
-      }[key]?.() ??
-      scene.experiments[key]?.asked ??
-      null
-    );
-  }
-
-  /** The sentences of a stage; where there is nothing to tell of, why not. */
-  function sentences(key) {
-    const told = scene.stages.find((entry) => entry.key === key);
-    if (key === "name" && scene.spelling.error) return [told.error];
-    if (key === "holds" && !scene.holds) return [scene.words.holds.none];
-    return [told.focus, told.why];
-  }
-
-  function tell(key) {
-    const told = scene.stages.find((entry) => entry.key === key);
-    const values = valuesOf(key);
-    const [focus, why] = sentences(key);
-    if (!stage.told.firstElementChild)
-      stage.told.append(...["words", "work", "where"].map((name) => el(`section.${name}`)));
-    const [words, work, where] = stage.told.children;
-    words.replaceChildren(
-      el("p.over", {}, `Stage ${stepper.place.stage} of ${scene.stages.length}`),
-      el("h2", {}, told.title),
-      el("p.focus", {}, ...say(focus, values)),
-      why ? el("p.why", {}, ...say(why, values)) : "",
-    );
-    work.replaceChildren(...(isExperiment(key) ? [outcomeOf(scene, key)] : []));
-    const mapped = ["visit", "next", "name"].includes(key) && !(key === "name" && scene.spelling.error);
-    where.replaceChildren(...(mapped ? [map.node] : []));
-    if (mapped) showMap(key);
-  }
-
-  function showText(key) {
-    const { texts, readers } = library();
-    const now = readerAt(key === "next" ? "next" : "visit");
-    const n = now.position;
-    if (key === "name" && scene.spelling.pieces) {
-      const story = scene.spelling.texts;
-      const { position } = scene.spelling.pieces[piece];
-      const asking = el("b.fresh-word", {}, story[position]);
-      stage.text.replaceChildren(
-        el("span.so-far", {}, el("span", {}, story.slice(0, position).join(""), asking)),
-      );
-      return;
-    }
-    const before = texts.slice(0, n).join("");
-    const soFar = el(
-      "span.so-far",
-      {},
-      el("span", {}, before, el("b.fresh-word", {}, texts[n] || (n === 0 ? "(start)" : ""))),
-    );
-    setTimeout(() => soFar.classList.toggle("cut", soFar.firstChild.offsetWidth > soFar.offsetWidth), 50);
-    const [[text, p]] = readers[readers.indexOf(now)].top;
-    const next = el(
-      "span.next",
-      { "data-tells": true },
-      el("span.quiet", {}, "→ "),
-      el("b", {}, text),
-      el("small", {}, ` ${chance(p)}`),
-    );
-    stage.text.replaceChildren(soFar, " ", next);
-  }
-
-  function showMap(key) {
-    const { layer, head, labels } = key === "name" ? scene.spelling : library();
-    if (key === "name") {
-      const score = (l, h) => scene.spelling.scores.data[l * scene.n_heads + h] / 255;
-      const position = scene.spelling.pieces[piece].position;
-      map.show({
-        layer,
-        head,
-        shade: score,
-        said: (l, h) => `${num(score(l, h), 2)} on what came next`,
-        note: scene.words.name.map,
-        stored: position,
-        fresh: true,
-      });
-      return;
-    }
-    const { looks, looks_at, position, values } = readerAt(key);
-    const at = (l, h) => l * scene.n_heads + h;
-    map.show({
-      layer,
-      head,
-      shade: (l, h) => looks.data[at(l, h)] / 255,
-      said: (l, h) => `${num(looks.data[at(l, h)] / 255, 2)} on “${labels[looks_at.data[at(l, h)]]}”`,
-      note: fill(scene.words.map, values),
-      stored: position + 1,
-      fresh: true,
-    });
-  }
+  const key = () => keyAt(stepper.place);
+  const placeOf = (name) => ({ lap: 0, stage: scene.stages.findIndex((entry) => entry.key === name) + 1 });
+  const focus = (selector) => /** @type {HTMLElement} */ (stage.picture.querySelector(selector))?.focus();
 
   // ---- the picture -----------------------------------------------------------------------------------
 
   /** The room for the columns of a visit. */
   function columnRoom() {
     const least = size?.phone ? LEAST_COLUMN.phone : size?.wide ? LEAST_COLUMN.wide : LEAST_COLUMN.narrow;
-    const gutter = size && size.width >= 860 ? 130 : 0;
+    const gutter = size && size.width >= NARROW ? GUTTER : 0;
     return { width: stage.picture.clientWidth - gutter, least };
   }
 
-  const next = (words) => [el("span.quiet", {}, `${scene.words.picture.next} `), ...words];
-  const likely = (text, p) =>
-    el("span", { "data-tells": true }, el("b.next-word", {}, text), el("small", {}, ` ${chance(p)}`));
-
-  /** The attention of a stage as a visit. */
-  function visitOf(key) {
-    const { labels, k, v } = library();
-    if (isExperiment(key)) {
-      const { look, words } = scene.experiments[key];
-      const { position } = library().readers[0];
-      const [text, right, p] = words[0];
-      const word = el(`b.next-word${right ? "" : ".other-word"}`, {}, text.trim() || "␣");
-      const shown = el("span", { "data-tells": true }, word, el("small", {}, ` ${chance(p)}`));
-      return { ...flat(look), labels, position, states: STATES[key], next: next([shown]) };
-    }
-    if (key === "name") {
-      const { pieces, labels: theirs, k: keys, v: values } = scene.spelling;
-      const at = pieces[piece];
-      const found = [likely(at.best, Math.max(at.probability, 0))];
-      return {
-        ...flat(at),
-        labels: theirs,
-        k: keys,
-        v: values,
-        best: at.target,
-        next: at.best === at.next ? next(found) : next([el("b.next-word", {}, at.best)]),
-      };
-    }
-    const now = readerAt(key);
-    return { ...flat(now), labels, k, v, next: next(now.top.map(([text, p]) => likely(text, p))) };
-  }
-
   /** The readers, one after the other: those who have been are gone, with their questions. */
-  function queue(key) {
+  function queue() {
     const words = scene.words.picture;
-    const at = key === "next" ? reader : 0;
-    const chips = library().readers.map((now, i) => {
-      const state = i < at ? "gone" : i === at ? "now" : "later";
-      const token = i > at ? "…" : now.values.token;
+    const now = key() === "next" ? picked.reader : 0;
+    const chips = scene.library.readers.map((reader, i) => {
+      const state = i < now ? "gone" : i === now ? "now" : "later";
+      const token = i > now ? "…" : reader.values.token;
+      const name = `${i + 1}: ${token}${i < now ? `, ${words.gone}` : ""}`;
       const chip = el(
         `button.reader.${state}`,
-        {
-          type: "button",
-          "aria-pressed": String(i === at),
-          "aria-label": `${i + 1}: ${token}${i < at ? `, ${words.gone}` : ""}`,
-        },
+        { type: "button", "aria-pressed": String(i === now), "aria-label": name },
         el("span", {}, token),
-        i < at ? el("small", {}, words.gone) : null,
+        i < now ? el("small", {}, words.gone) : null,
       );
       chip.onclick = () => visitBy(i);
       return chip;
     });
     const name = el("span.quiet", { "aria-hidden": "true" }, words.queue);
-    return el(
-      "div.queue",
-      { role: "group", "aria-label": words.readers, "data-tells": true },
-      name,
-      ...chips,
-    );
+    const group = { role: "group", "aria-label": words.readers, "data-tells": true };
+    return el("div.queue", group, name, ...chips);
   }
 
   function visitBy(i) {
-    if (i === 0) return stepper.go({ lap: 0, stage: 1 });
-    reader = i;
-    if (keyAt(stepper.place) !== "next") return stepper.go({ lap: 0, stage: 2 });
+    if (i === 0) return stepper.go(placeOf("visit"));
+    picked.reader = i;
+    if (key() !== "next") return stepper.go(placeOf("next"));
     showStage();
     visit.play();
-    stage.live.textContent = saidOf("next");
+    stage.live.textContent = views.said("next");
     stepper.write();
-    /** @type {HTMLElement} */ (stage.picture.querySelector(`.reader:nth-child(${i + 2})`))?.focus();
+    focus(".reader.now");
   }
 
-  function showPicture(key) {
-    reading.hide();
+  function holds() {
+    const words = scene.words.holds;
+    if (!scene.holds) return [el("p.quiet", {}, words.none)];
+    const { rows, labels, position, values } = scene.holds;
+    const pick = (changed) => send("view", { changed });
+    const title = fill(words.heading, values);
+    const grid = layersOf(rows, labels, words, { title, note: words.pick, picked: position, pick });
+    return [grid, heldLegend(words)];
+  }
+
+  function unmasked() {
+    const words = scene.words.holds;
+    const { labels, values, ...rows } = scene.unmasked;
+    const grids = ["masked", "unmasked"].map((name) =>
+      layersOf(rows[name], labels, words, { title: `${words[name]}: ${fill(words.added, values)}` }),
+    );
+    return [...grids, heldLegend(words)];
+  }
+
+  const PICTURES = {
+    visit: () => [queue(), visit.node],
+    next: () => [queue(), visit.node],
+    roles: () => [reads.node],
+    everything: () => [keptOf(scene)],
+    holds,
+    unmasked,
+    name: () => (views.pieceNow() ? [naming.node, visit.node] : [naming.node]),
+  };
+
+  function showPicture() {
     const { picture } = stage;
-    fit(key);
-    const visited = key === "visit" || key === "next" || isExperiment(key) || key === "name";
-    if (visited && !(key === "name" && scene.spelling.error)) visit.show(visitOf(key), columnRoom());
-    picture.dataset.key = key;
-    const show = {
-      visit: () => [queue(key), visit.node],
-      next: () => [queue(key), visit.node],
-      roles: () => [reads.node],
-      everything: () => [keptOf(scene)],
-      holds: () => pictureOfHolds(),
-      unmasked: () => pictureOfUnmasked(),
-      name: () => (scene.spelling.error ? [naming.node] : [naming.node, visit.node]),
-    }[key];
-    above.textContent = scene.stages[stepper.place.stage - 1].title;
-    const nodes = [above, ...(show ? show() : [visit.node])];
-    if (nodes.length !== picture.childNodes.length || nodes.some((node, i) => node !== picture.childNodes[i]))
-      swap(picture, nodes);
-    if (key === "roles") reads.show(scene.roles, library().labels.slice(0, scene.roles.values.length), row);
-    if (key === "name") naming.show(scene.spelling, scene.name, piece);
+    reading.hide();
+    fit();
+    const now = views.visitOf(key());
+    if (now) visit.show(now, columnRoom());
+    above.textContent = views.stageOf(key()).title;
+    const picking = picture.querySelector(".pick-token:focus");
+    swap(picture, [above, ...(PICTURES[key()]?.() ?? [visit.node])]);
+    if (picking) focus(".pick-token[aria-pressed=true]");
+    if (key() === "roles") {
+      const { labels } = scene.library;
+      reads.show(scene.roles, labels.slice(0, scene.roles.values.length), picked.row);
+    }
+    if (key() === "name") naming.show(scene.spelling, scene.name, picked.piece);
     tabStop(picture);
   }
 
@@ -301,194 +153,116 @@ export default function whyKAndV(root) {
     });
   }
 
-  function pictureOfHolds() {
-    const words = scene.words.holds;
-    if (!scene.holds) return [el("p.quiet", {}, words.none)];
-    const { rows, labels, position, values } = scene.holds;
-    const title = fill(words.heading, values);
-    const pick = (changed) => send("view", { changed });
-    const grid = layersOf(rows, labels, words, { title, note: words.pick, picked: position, pick });
-    return [grid, heldLegend(words)];
-  }
-
-  function pictureOfUnmasked() {
-    const words = scene.words.holds;
-    const { masked, unmasked, labels, values } = scene.unmasked;
-    const added = fill(words.added, values);
-    return [
-      layersOf(masked, labels, words, { title: `${words.masked}: ${added}` }),
-      layersOf(unmasked, labels, words, { title: `${words.unmasked}: ${added}` }),
-      heldLegend(words),
-    ];
-  }
-
-  function fit(key) {
+  /** Words and numbers grow with the room; the lines get what the rest leaves. */
+  function fit() {
     if (!size) return;
     const { width, height, wide, phone } = size;
     const zoom = phone ? 1 : Math.max(1, Math.min(1.5, width / 1400, height / 640));
     root.style.setProperty("font-size", `${(15 * zoom).toFixed(2)}px`);
-    // The lines get what the rest leaves.
-    const free = height - (key === "name" ? 120 : 60) - (wide ? 0 : 40);
-    const picture = stage.picture.style;
-    picture.setProperty("--book", `${Math.round(Math.max(72, Math.min(150, free * 0.2)))}px`);
-    picture.setProperty("--fan", `${Math.round(Math.max(38, Math.min(130, free * 0.16)))}px`);
+    const free = height - (key() === "name" ? 120 : 60) - (wide ? 0 : 40);
+    const part = (share, least, most) => `${Math.round(Math.max(least, Math.min(most, free * share)))}px`;
+    stage.picture.style.setProperty("--book", part(0.2, 72, 150));
+    stage.picture.style.setProperty("--fan", part(0.16, 38, 130));
   }
-
-  // ---- what a cell tells -----------------------------------------------------------------------------
-
-  function describe(cell, col) {
-    if (cell.told) return tellHeld(cell, scene.words.holds);
-    const found = visit.cellOf(cell, col);
-    const key = keyAt(stepper.place);
-    if (!found || cell.closest("[inert]")) return null;
-    const { part, row: at, column } = found;
-    const now = visit.shown;
-    const words = scene.words.cell;
-    const values = { token: now.labels[at], asker: now.labels[now.position], entry: String(col) };
-    if (part === "weight" && column.folded) {
-      let sum = 0;
-      for (let i = column.from; i <= column.to; i++) sum += now.weight[i];
-      const count = String(column.to - column.from + 1);
-      return { title: fill(words.folded, { count }), value: num(sum, 4), lines: [] };
-    }
-    const value =
-      part === "weight"
-        ? now.weight[at]
-        : part === "k" || part === "v"
-          ? now[part].row(at)[col]
-          : now[part][col];
-    const shown =
-      part === "weight" && value && value < 1e-4 ? tiny(value) : num(value, part === "weight" ? 4 : 3);
-    // The arithmetic of the readers' numbers; what an experiment changed did not come about like that.
-    const told = key === "visit" || key === "next";
-    return {
-      title: fill(words[part], values),
-      value: shown,
-      lines: told ? explained(part, now, at, col) : [],
-    };
-  }
-
-  async function explained(part, now, at, col) {
-    const given = "qkv".includes(part) ? await operands(scene.operands) : {};
-    const recipe = scene.arithmetic[part];
-    return arithmetic({ recipe, get: getter(given, now), row: at, col, position: now.position });
-  }
-
-  const getter = (given, now) => (name, at) => {
-    if (name === "k" || name === "v") return now[name].row(at);
-    if (name in now) return now[name];
-    if (!name.startsWith("w")) return given[name].row(at);
-    const { head, kv_head } = library();
-    const first = (name === "wq" ? head : kv_head) * scene.head_dim;
-    return { rows: scene.head_dim, row: (i) => given[name].row(first + i) };
-  };
 
   // ---- the stepper -----------------------------------------------------------------------------------
 
-  function saidOf(key) {
-    const told = scene.stages.find((entry) => entry.key === key);
-    const values = valuesOf(key);
-    const verdict = isExperiment(key) ? ` ${scene.experiments[key].verdict}` : "";
-    return `${told.title}. ${sentences(key)
-      .filter(Boolean)
-      .map((text) => fill(text, values))
-      .join(" ")}${verdict}`;
-  }
-
   function showStage() {
-    const key = keyAt(stepper.place);
-    showPicture(key);
-    showText(key);
-    tell(key);
+    showPicture();
+    showText(stage.text, scene, views, key());
+    tell(stage.told, scene, views, key(), map);
   }
 
   function createSteps() {
-    const enter = () => {
-      if (stage.picture.contains(visit.node)) visit.play();
-    };
     stepper = createStepper(
       { ...stage, root },
       {
-        stages: scene.stages.map(({ key, rail, title, group }) => ({
+        stages: scene.stages.map(({ key: name, rail, title, group }) => ({
           name: rail,
           title,
           group,
-          predict: isExperiment(key) || key === "everything",
+          predict: isExperiment(name) || name === "everything",
           show: showStage,
-          enter,
+          enter: () => stage.picture.contains(visit.node) && visit.play(),
           leave: () => visit.still(),
         })),
         param: "stage",
         name: () => scene.key,
         also: () => ({
-          reader: reader > 1 ? String(reader) : null,
-          row: row === defaultRow() ? null : String(row),
-          piece: piece === defaultPiece() ? null : String(piece + 1),
+          reader: picked.reader > 1 ? String(picked.reader) : null,
+          row: picked.row === defaultRow() ? null : String(picked.row),
+          piece: picked.piece === defaultPiece() ? null : String(picked.piece + 1),
         }),
-        question: ({ stage: n }) => {
-          const key = scene.stages[n - 1].key;
-          const asked = askedAt(key);
-          return asked && questionOf(scene.questions, valuesOf(key), asked);
+        question(place) {
+          const { asked } = views.dataOf(keyAt(place));
+          return asked ? questionOf(scene.questions, views.valuesOf(keyAt(place)), asked) : null;
         },
-        said: (place) => saidOf(keyAt(place)),
+        said: (place) => views.said(keyAt(place)),
         ending: () => scene.words.ending,
       },
     );
   }
 
-  // ---- Python's side ---------------------------------------------------------------------------------
+  // ---- what the learner has picked -------------------------------------------------------------------
 
-  const defaultRow = () => Math.max(0, Math.min(3, library().first));
+  const defaultRow = () => Math.max(0, Math.min(3, scene.library.first));
+
   /** The piece that loses most without its row. */
-  const defaultPiece = () => {
+  function defaultPiece() {
     const lost = (scene.spelling.pieces ?? []).map(({ probability, without }) => probability - without);
     return Math.max(0, lost.indexOf(Math.max(...lost)));
-  };
+  }
 
-  const number = (name) => (inAddress(name) === null ? null : Number(inAddress(name)));
-  const within = (x, low, high, otherwise) => (Number.isInteger(x) && x >= low && x <= high ? x : otherwise);
-
-  function takePlace() {
-    reader = within(number("reader"), 1, library().readers.length - 1, 1);
-    row = within(number("row"), 0, scene.roles.values.length - 1, defaultRow());
-    piece = within((number("piece") ?? 0) - 1, 0, (scene.spelling.pieces?.length ?? 1) - 1, defaultPiece());
+  /** As the address says, where that fits. */
+  function takePicked() {
+    const within = (name, low, high, otherwise) => {
+      const x = inAddress(name) === null ? NaN : Number(inAddress(name));
+      return Number.isInteger(x) && x >= low && x <= high ? x : otherwise;
+    };
+    const pieces = scene.spelling.pieces?.length ?? 0;
+    picked.reader = within("reader", 1, scene.library.readers.length - 1, 1);
+    picked.row = within("row", 0, scene.roles.values.length - 1, defaultRow());
+    picked.piece = within("piece", 1, pieces, defaultPiece() + 1) - 1;
   }
 
   function create() {
     visit = createVisit(scene.words.picture);
-    reads = createReads(scene.words.roles, (picked) => {
-      row = picked;
+    reads = createReads(scene.words.roles, (row) => {
+      picked.row = row;
       showStage();
       stepper.write();
     });
     naming = createNaming(scene.words.name, {
       name: (text) => send("view", { name: text }),
       piece(i) {
-        piece = i;
+        picked.piece = i;
         showStage();
-        if (stage.picture.contains(visit.node)) visit.play();
+        visit.play();
         stepper.write();
-        /** @type {HTMLElement} */ (stage.picture.querySelector(`.piece:nth-child(${i + 1})`))?.focus();
+        focus(".piece[aria-pressed=true]");
       },
     });
   }
+
+  // ---- Python's side ---------------------------------------------------------------------------------
 
   function update(data, kit) {
     const before = scene;
     send = kit.send;
     scene = data;
+    views = createViews(scene, picked);
     const moved = before?.revision !== data.revision;
     const sameText = before?.key === data.key;
     if (!visit) create();
     if (!sameText || kit.themed) visit.clear();
     if (!map || before.n_heads !== data.n_heads || before.n_layers !== data.n_layers)
       map = createMap(data, (layer, head) => send("view", { layer, head }));
-    if (moved || !sameText) takePlace();
-    else if (before.name !== data.name) piece = defaultPiece();
+    if (moved || !sameText) takePicked();
+    else if (before.name !== data.name) picked.piece = defaultPiece();
     if (!stepper) createSteps();
     room.measure();
-    if (!stepper.arrived()) stepper.show(moved ? data.at : stepper.place);
-    if (!before && ["visit", "next"].includes(keyAt(stepper.place))) visit.play();
+    stepper.show(moved ? data.at : stepper.place);
+    if (!before && stage.picture.contains(visit.node)) visit.play();
     stepper.write();
   }
 

@@ -8,32 +8,34 @@ import numpy as np
 from explainer.kit.encode import token_label
 from explainer.kit.words import count
 from explainer.why_k_and_v.choice import READERS
+from explainer.why_k_and_v.questions import (
+    everything_question,
+    experiment_question,
+    holds_question,
+    name_question,
+    next_question,
+    questions,
+    roles_question,
+    unmasked_question,
+    visit_question,
+)
 from explainer.why_k_and_v.words import (
     EXPERIMENTS,
     WORDS,
     Label,
     everything,
-    everything_question,
     everything_values,
-    experiment_question,
     explained,
-    holds_question,
     holds_values,
     label_with,
-    name_question,
     name_values,
-    next_question,
     outcome_values,
-    questions,
-    roles_question,
     row_values,
     small,
     stages,
-    unmasked_question,
     unmasked_values,
     verdict,
     verdict_text,
-    visit_question,
     visit_values,
 )
 from kvengine.changed import ChangedRows

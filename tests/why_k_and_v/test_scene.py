@@ -10,6 +10,7 @@ from explainer.kit.encode import pack
 from explainer.kit.words import names
 from explainer.why_k_and_v import scene
 from explainer.why_k_and_v.choice import READERS, STAGES
+from explainer.why_k_and_v.questions import name_question, questions
 from explainer.why_k_and_v.words import (
     EXPERIMENTS,
     WORDS,
@@ -17,8 +18,6 @@ from explainer.why_k_and_v.words import (
     everything,
     everything_values,
     holds_values,
-    name_question,
-    questions,
     unmasked_values,
     verdict,
 )
