@@ -11,7 +11,7 @@ from kvengine.keep import READABLE, Outcome, go_on
 from kvengine.writers import Times, Writing, measure, write
 
 #: How often each writer's text is timed.
-RUNS = 5
+RUNS = 3
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,22 @@
 // The start page: two writers of one text, word by word, and then what has to be kept.
 
-import { calm, el, tiny, whole } from "../web/dom.js";
+import { questionOf } from "../web/asking.js";
+import { calm, el } from "../web/dom.js";
 import { readable, tabStop } from "../web/reading.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
+import { doorsOf, walkthroughAt } from "./doors.js";
 import { createKeep } from "./keep.js";
-import { columns, moveIn } from "./triangle.js";
+import { counted, describe, rowOf, sameAt, SIDES, stateOf } from "./rows.js";
+import { moveIn } from "./triangle.js";
 import { createWriter } from "./writer.js";
 
 const WORD_MS = 700; // while the page writes by itself
-const SIDES = ["naive", "cached"];
 const LEAST_TALL = 150; // of a triangle, in px
+const LEAST_PHONE = 104;
+const MOVES = 60; // px of a phone's bar at the bottom
+const UPRIGHT = 900; // a window that is higher than wide, and no wider: one writer below the other
 const BELOW = 32; // px of the page below the scene
 
 export default function start(root) {
@@ -33,19 +38,20 @@ export default function start(root) {
   const lead = el("p.lead");
   root.querySelector(".text-line").prepend(el("div", {}, heading, lead));
   stage.text.remove();
-  // The controls wait behind this button (pages/start.py).
+  // The controls wait behind this button: Python draws them when it is pressed (explainer/frame.py).
   root.classList.add("folded");
   const unfold = root.querySelector(".unfold");
   unfold.addEventListener("click", () => {
     document.body.classList.add("kv-asked");
     root.classList.remove("folded");
+    send("controls", true);
   });
 
   const legend = el("div.legend");
-  const line = el("p.line");
+  const line = el("p.line", { "data-tells": "" });
   const doors = el("p.doors");
   const question = el("button.question", { type: "button" });
-  const foot = el("div.foot", {}, line, el("div.actions", {}, stage.rail, question, doors));
+  const foot = el("div.foot", {}, stage.asking, line, el("div.actions", {}, stage.rail, question, doors));
   const panels = el("div.writers");
   stage.picture.append(panels, legend, foot);
   question.onclick = () => {
@@ -54,59 +60,33 @@ export default function start(root) {
     stepper.go({ lap, stage: part === 1 ? 2 : 1 });
   };
 
-  const reading = readable(panels, { tip: stage.tip, live: stage.live, describe });
+  const reading = readable(panels, {
+    tip: stage.tip,
+    live: stage.live,
+    describe: (cell) => describe(scene, keep, cell),
+  });
   const room = onRoom(root, stage.picture, fit);
+  const asking = new ResizeObserver(fit); // a question takes room from the triangles
+  asking.observe(stage.asking);
 
   // ---- the picture -----------------------------------------------------------------------------------
 
-  /** The triangles take the height that the rest leaves. */
+  /** The triangles take the height that the rest leaves; where they stand one below the other, they share it. */
   function fit() {
-    const shown = writers && [...panels.querySelectorAll(".triangle")].find((node) => node.offsetParent);
-    if (!shown) return;
+    const shown = writers && [...panels.querySelectorAll(".triangle")].filter((node) => node.offsetParent);
+    if (!shown?.length) return;
+    const phone = root.classList.contains("phone");
+    root.classList.toggle("upright", !phone && root.clientWidth < UPRIGHT && innerHeight > innerWidth);
     root.style.setProperty("--tall", "0px");
     const top =
       stage.picture.getBoundingClientRect().top + (document.querySelector(".stMain")?.scrollTop ?? 0);
-    const beside = panels.offsetHeight - /** @type {HTMLElement} */ (shown.closest(".writer")).offsetHeight;
-    const left = innerHeight - top - stage.picture.offsetHeight + beside - BELOW;
-    root.style.setProperty("--tall", `${Math.max(LEAST_TALL, left)}px`);
+    const stacked = getComputedStyle(panels).gridTemplateColumns.split(" ").length === 1;
+    const writer = /** @type {HTMLElement} */ (shown[0].closest(".writer"));
+    const beside = stacked ? 0 : panels.offsetHeight - writer.offsetHeight;
+    const left = innerHeight - top - stage.picture.offsetHeight + beside - BELOW - (phone ? MOVES : 0);
+    const each = left / (stacked ? shown.length : 1);
+    root.style.setProperty("--tall", `${Math.floor(Math.max(phone ? LEAST_PHONE : LEAST_TALL, each))}px`);
   }
-
-  /** What the cell of a word is in the row that writes word `k`, counted from 1. */
-  function stateOf(side, k, { from, to }) {
-    const row = scene.rows[k - 1];
-    const at = SIDES.indexOf(side);
-    const length = scene.prompt_length + k - 1;
-    if (from >= length - row.computed[at] && (k === 1 || from === length - 1)) return "now";
-    if (side === "cached") return "read";
-    const equal = scene.equal.row(k - 1);
-    for (let i = from; i <= to; i++) if (!equal[i]) return "differs";
-    return "again";
-  }
-
-  /** A row of a triangle: `states` says what each of its cells is. */
-  function rowOf(side, k, text, states) {
-    const n = scene.prompt_length + k - 1;
-    const words = scene.words.row;
-    const cells = columns(scene.prompt_length, n).map((cell) => {
-      const state = states(cell);
-      const label = `${labelOf(text, cell)}: ${scene.words.legend[state]}`;
-      return Object.assign(cell, { state, label });
-    });
-    const earlier = `${n - 1}`;
-    const same = String(scene.equal.row(k - 1).reduce((sum, equal) => sum + equal, 0));
-    const values = { rows: String(n), new: text.labels[n - 1], next: text.labels[n], earlier, same };
-    return {
-      name: k === 1 ? words.prompt : `+ ${text.labels[n - 1]}`,
-      next: text.labels[n],
-      said: fill(k === 1 ? words.first : words[side], values),
-      cells,
-    };
-  }
-
-  const labelOf = (text, { from, to }) =>
-    to > from ? fill(scene.words.cell.folded, { count: String(to - from + 1) }) : text.labels[from];
-
-  const sameAt = (i) => i < scene.prompt_length || scene.rows[i - scene.prompt_length].same;
 
   function writeTo(k) {
     const length = scene.prompt_length + k;
@@ -116,30 +96,13 @@ export default function start(root) {
       triangle.room(scene.prompt_length, scene.prompt_length + most - 1, most);
       triangle.cut(k);
       for (let i = triangle.rows.length + 1; i <= k; i++) {
-        const row = rowOf(side, i, scene[side], (cell) => stateOf(side, i, cell));
+        const row = rowOf(scene, side, i, scene[side], (cell) => stateOf(scene, side, i, cell));
         triangle.add({ ...row, right: scene.rows[i - 1].same });
       }
       triangle.mark();
-      write(scene[side].texts.slice(0, length), scene.prompt_length, sameAt);
-      count(counted(side, k));
+      write(scene[side].texts.slice(0, length), scene.prompt_length, sameAt(scene));
+      count(counted(scene, side, k));
     }
-  }
-
-  function counted(side, k) {
-    const at = SIDES.indexOf(side);
-    const row = scene.rows[k - 1];
-    const names = scene.words.numbers;
-    const last = scene.rows[Math.max(scene.played, k) - 1];
-    const [naive, cached] = row.works.map((work) => work / last.works[0]);
-    const work = [{ kind: "need", share: cached }];
-    if (side === "naive") work.push({ kind: "again", share: naive - cached });
-    const time = [{ kind: side, share: row.seconds[at] / Math.max(...last.seconds) }];
-    return [
-      { name: names.work, value: row.numbers.work[at] },
-      { name: names.works, value: row.numbers.works[at], bar: work },
-      { name: names.time, value: row.numbers.time[at], bar: time },
-      { name: names.kept, value: row.numbers.kept[at] },
-    ];
   }
 
   function showLegend(states) {
@@ -166,7 +129,7 @@ export default function start(root) {
     line.replaceChildren(el("span", {}, ...say(text, values), ending));
     foot.classList.toggle("done", lap >= scene.played);
     question.textContent = `${scene.words.line.question} →`;
-    showDoors(lap);
+    doors.replaceChildren(...doorsOf(scene, lap, open));
     tabStop(panels);
     if (lap >= scene.played && stepper.playing) stepper.stop();
   }
@@ -175,12 +138,12 @@ export default function start(root) {
     reading.hide();
     heading.textContent = scene.words.keep.title;
     lead.replaceChildren(...say(scene.words.keep.lead, scene.values));
-    keep.show(scene, rowOf);
+    keep.show(scene);
     showLegend(["now", ...keep.states]);
     line.replaceChildren();
     foot.classList.add("done");
     question.textContent = `← ${scene.words.line.back}`;
-    showDoors(lap);
+    doors.replaceChildren(...doorsOf(scene, lap, open));
     fit();
     if (!ready({ stage: 2 })) ask();
   }
@@ -190,43 +153,7 @@ export default function start(root) {
       moveIn(writers[side].triangle.rows[lap - 1], { sweeps: side === "naive" || lap === 1 });
   }
 
-  // ---- what a cell tells, and where it leads ----------------------------------------------------------
-
-  function describe(cell) {
-    const side = cell.closest(".writer")?.dataset.side;
-    if (!side || cell.from === undefined) return null;
-    const k = cell.row + 1;
-    const text = side === "yours" ? keep.text : scene[side];
-    const state = [...cell.classList].find((name) => name in scene.words.cell);
-    const row = scene.rows[k - 1];
-    const largest = scene.largest.row(k - 1).subarray(cell.from, cell.to + 1);
-    const pass = row.multiplications[side === "naive" ? 0 : 1];
-    const value = {
-      now: () => whole(pass),
-      again: () => tiny(largest.reduce((most, x) => Math.max(most, x), 0)),
-      differs: () => tiny(largest.reduce((most, x) => Math.max(most, x), 0)),
-      read: () => whole(scene.kv * (cell.to - cell.from + 1)),
-    };
-    const n = scene.prompt_length + k - 1;
-    const rows = row.computed[side === "naive" ? 0 : 1];
-    const values = {
-      token: labelOf(text, cell),
-      new: text.labels[n - 1],
-      numbers: scene.values.numbers,
-      rows: rows === 1 ? "1 word" : `${rows} words`,
-    };
-    return {
-      title: fill(scene.words.cell[state], values),
-      value: (value[state] ?? keep.valueOf)(cell, state),
-      lines: side === "yours" ? [] : [scene.words.cell.open],
-    };
-  }
-
-  /** Where the walkthrough shows the word at a position: the cache has to be as short as that. */
-  function walkthroughAt(position) {
-    const at = Math.max(1, position);
-    return at < scene.prompt_length - 1 ? { length: String(at), token: String(at) } : { token: String(at) };
-  }
+  // ---- where it leads ----------------------------------------------------------------------------------
 
   function open(page, params) {
     // The time makes it another message, should the same door be taken twice.
@@ -236,26 +163,9 @@ export default function start(root) {
   panels.addEventListener("click", (event) => {
     const cell = /** @type {any} */ (event.target).closest?.(".t-cell");
     if (cell?.closest(".writer") && cell.closest(".writer").dataset.side !== "yours") {
-      open("walkthrough", walkthroughAt(cell.to));
+      open("walkthrough", walkthroughAt(scene, cell.to));
     }
   });
-
-  function showDoors(lap) {
-    const at = walkthroughAt(scene.prompt_length + lap - 2);
-    const params = { walkthrough: at, timing: {} };
-    doors.replaceChildren(
-      ...Object.entries(scene.words.door).map(([page, words]) => {
-        const query = new URLSearchParams({ ...scene.link, ...params[page] });
-        const link = el("a.door", { href: `${page}?${query}` }, words);
-        link.onclick = (event) => {
-          if (event.ctrlKey || event.metaKey || event.shiftKey) return; // into a tab of its own
-          event.preventDefault();
-          open(page, params[page]);
-        };
-        return link;
-      }),
-    );
-  }
 
   // ---- the stepper -----------------------------------------------------------------------------------
 
@@ -287,6 +197,10 @@ export default function start(root) {
         return to >= 1 && to <= scene.most ? { lap: to, stage: 1 } : null;
       },
       pace: () => WORD_MS,
+      question({ lap, stage: part }) {
+        if (part === 2) return null; // there one tries
+        return questionOf(scene.words.question, scene.values, scene.rows[lap - 1].asked);
+      },
       ready,
       ask,
       near({ lap }) {
@@ -310,7 +224,7 @@ export default function start(root) {
       live: stage.live,
       chosen: () => stepper.write(),
       shown: () => showLegend(["now", ...keep.states]),
-      rowOf,
+      rowOf: (...row) => rowOf(scene, ...row),
     });
     for (const side of SIDES) writers[side].node.dataset.side = side;
     panels.replaceChildren(...SIDES.map((side) => writers[side].node), keep.boxes, keep.writer.node);
@@ -346,6 +260,7 @@ export default function start(root) {
     destroy() {
       stepper?.destroy();
       room.destroy();
+      asking.disconnect();
       document.body.classList.remove("kv-asked");
     },
   };

@@ -8,6 +8,7 @@ import numpy as np
 from explainer.kit.encode import token_label
 from explainer.kit.words import count
 from explainer.start.choice import LETTERS, MOST, PLAYED
+from explainer.start.questions import question
 from explainer.start.words import WORDS, explained, line, numbers, totals, verdict, why, why_values
 from kvengine.config import Config
 from kvengine.keep import Outcome, kept_floats
@@ -23,11 +24,12 @@ def scene(
     """Everything that the scene needs to write both texts, word by word, by itself."""
     n, words = len(writing.prompt_ids), writing.words
     floats = kept_floats(config, n)
+    naive = _text(writing.naive_ids, texts_of)
     return {
         "prompt_length": n,
         "played": PLAYED,
         "most": len(words),
-        "naive": _text(writing.naive_ids, texts_of),
+        "naive": naive,
         "cached": _text(writing.cached_ids, texts_of),
         "words": WORDS,
         "values": {
@@ -45,6 +47,7 @@ def scene(
                 "same": word.same_token,
                 "numbers": numbers(writing, times, k),
                 "line": line(writing, times, k),
+                "asked": question(writing, k, naive["labels"]),
                 **totals(writing, times, k),
             }
             for k, word in enumerate(words, start=1)

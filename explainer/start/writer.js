@@ -44,12 +44,15 @@ export function createWriter(words, name) {
       const line = el("span", {}, el("span.given", {}, given), ...parts.flat());
       text.replaceChildren(line);
     },
-    /** @param {{name: string, value: string, bar?: {kind: string, share: number}[]}[]} entries */
+    /**
+     * @param {{name: string, value: string, bar?: {kind: string, share: number}[], wide?: boolean}[]} entries
+     *   `wide`: there is no room for it on a phone
+     */
     count(entries) {
       numbers.replaceChildren(
-        ...entries.map(({ name: what, value, bar }) =>
+        ...entries.map(({ name: what, value, bar, wide }) =>
           el(
-            "div",
+            wide ? "div.only-wide" : "div",
             {},
             el("dt", {}, what),
             el("dd", {}, value),

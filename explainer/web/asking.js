@@ -59,10 +59,11 @@ function recall() {
 
 /**
  * @param {{root: HTMLElement, asking: HTMLElement, live: HTMLElement}} parts of the page
+ * @param {string} what is asked about: “stage”
  * @param {{answered: (verdict: string) => void, accepted: () => void}} on `answered` shows the place, and
  *   `verdict` is to be read aloud before it; `accepted` begins to ask
  */
-export function createAsking({ root, asking, live }, on) {
+export function createAsking({ root, asking, live }, what, on) {
   const kept = recall();
   const done = new Set(kept.done);
   let question = null; // the open one
@@ -167,7 +168,9 @@ export function createAsking({ root, asking, live }, on) {
         remember();
         asking.replaceChildren();
       };
-      asking.replaceChildren(el("p.offer", {}, el("span", {}, "Want to guess before each stage?"), yes, no));
+      asking.replaceChildren(
+        el("p.offer", {}, el("span", {}, `Want to guess before each ${what}?`), yes, no),
+      );
     },
     /** Where to be after an answer, if there is nothing to go on to. */
     focus: () => /** @type {HTMLElement} */ (asking.querySelector(".answered"))?.focus(),

@@ -29,7 +29,7 @@ export function createRail(rail, scene, on) {
     button.onclick = click;
     return button;
   };
-  const before = "Ask me before each stage";
+  const before = `Ask me before each ${scene.small ? scene.lapName : "stage"}`;
   const ask = control("ask", before, before, "Ask me", on.ask);
   const numbers = control("numbers", "All numbers", "Show all numbers (N)", "Numbers", on.numbers);
   const back = control("back", "Back", "Back (←)", "◀", on.back);

@@ -67,8 +67,9 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   const said = scene.said ?? (() => told.textContent);
   const count = stages.length;
   const beside = (by) => (scene.along ?? ((at) => neighbour(at, count, by, exists)))(place, by);
+  const what = scene.small ? scene.lapName : "stage";
   const address = createAddress();
-  const panel = createAsking({ root, asking, live }, { answered: reveal, accepted });
+  const panel = createAsking({ root, asking, live }, what, { answered: reveal, accepted });
   const flags = { ask: inAddress("ask") !== null || panel.kept.on, numbers: inAddress("numbers") !== null };
   const path = location.pathname;
   if (flags.ask) panel.kept.on = true; // on the next page too
@@ -197,9 +198,10 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     play(false);
     asked = to;
     const lap = scene.lapParam && to.lap !== place.lap ? ` of the next ${scene.lapName}` : "";
+    const over = scene.small ? `Before ${what} ${to.lap}` : `Before stage ${to.stage} of ${count}${lap}`;
     panel.pose(question, {
       name,
-      over: `Before stage ${to.stage} of ${count}${lap}`,
+      over,
       veil: here || Boolean(question.veil),
       focus: moves > 0 || !here,
     });

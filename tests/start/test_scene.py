@@ -66,6 +66,8 @@ def test_every_name_is_filled_in(model: Transformer, writing: Writing) -> None:
         "row": IN_THE_BROWSER["row"],
     }
     filled["line"] |= set(data["rows"][PLAYED]["line"]["values"])
+    questions = [row["asked"] for row in data["rows"] if row["asked"]]
+    filled["question"] = {name for asked in questions for name in asked["values"]}
     for table, sentences in WORDS.items():
         assert names(sentences) <= filled.get(table, set()), table
     for row in data["rows"]:

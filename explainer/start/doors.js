@@ -1,0 +1,29 @@
+// Where the start page leads: its two doors, and every cell, at the same prompt and token.
+
+import { el } from "../web/dom.js";
+
+/** Where the walkthrough shows the word at a position: the cache has to be as short as that. */
+export function walkthroughAt(scene, position) {
+  const at = Math.max(1, position);
+  return at < scene.prompt_length - 1 ? { length: String(at), token: String(at) } : { token: String(at) };
+}
+
+/**
+ * @param {any} scene
+ * @param {number} lap the word that is shown
+ * @param {(page: string, params: Object<string, string>) => void} open
+ */
+export function doorsOf(scene, lap, open) {
+  const at = walkthroughAt(scene, scene.prompt_length + lap - 2);
+  const params = { walkthrough: at, timing: {} };
+  return Object.entries(scene.words.door).map(([page, words]) => {
+    const query = new URLSearchParams({ ...scene.link, ...params[page] });
+    const link = el("a.door", { href: `${page}?${query}` }, words);
+    link.onclick = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // into a tab of its own
+      event.preventDefault();
+      open(page, params[page]);
+    };
+    return link;
+  });
+}
