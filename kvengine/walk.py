@@ -91,8 +91,9 @@ class Walk:
     """A text run through the cache: a prefill of its first `history` tokens, then one recorded step a token.
 
     The text is cut or continued by the model until a token stands behind the history; generation goes on
-    from there, as far as `record` is asked, the model has positions, and `most_steps` allows. Any number of
-    threads can share a walk: what they read are snapshots.
+    from there, as far as `record` is asked, the model has positions, and `most_steps` allows. `chances`
+    belong to tokens that were written before, by position. Any number of threads can share a walk: what they
+    read are snapshots.
 
     Raises `ContextLengthError` unless 1 <= history < max_seq_len, `PromptError` for no tokens at all.
     """
@@ -105,6 +106,7 @@ class Walk:
         history: int,
         sampler: Sampler = greedy,
         most_steps: int | None = None,
+        chances: Mapping[int, float] = MappingProxyType({}),
     ) -> None:
         if not token_ids:
             raise PromptError("There is no token to run; a prompt needs at least one.")
@@ -120,7 +122,7 @@ class Walk:
         self._sampler = sampler
         self._lock = threading.Lock()
         self._token_ids = list(token_ids[: history + 1])
-        self._chances: dict[int, float] = {}
+        self._chances = {at: chance for at, chance in chances.items() if at <= history}
         self._steps: list[WalkStep] = []
         missing = history + 1 - len(self._token_ids)
         if missing > 0:

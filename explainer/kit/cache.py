@@ -105,13 +105,18 @@ def recording(
     called before the steps that have to be recorded now.
     """
     start = history + (position - history) // PART * PART
-    key = identity("walk", name, token_ids, start, temperature, seed)
+    key, key_before = (
+        identity("walk", name, token_ids, part, temperature, seed) for part in (start, start - PART)
+    )
 
     def make() -> Walk:
+        before = WALKS.peek(key_before)
+        written = before.record(0) if before else None
         with COMPUTING:
             return Walk(
                 model(name),
-                token_ids,
+                written.token_ids if written else token_ids,
+                chances=written.chances if written else {},
                 history=start,
                 sampler=sampler(temperature, seed=seed),
                 most_steps=PART + AHEAD,
