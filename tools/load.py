@@ -2,8 +2,9 @@
 
 Each learner is a websocket of its own that speaks Streamlit's protocol. Every other second on average it asks
 for another head, layer, stage, and for a token a little further on, with a prompt of its own or the one that
-all share. Measured is the time from its message to the end of the script run that answers it, on a server of
-its own on this machine; learners and server share the processor. Nothing but this machine is asked.
+all share; on the start page (`--prompts`) for the two writers of a new prompt, every twenty seconds. Measured
+is the time from its message to the end of the script run that answers it, on a server of its own on this
+machine; learners and server share the processor. Nothing but this machine is asked.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tools.server import Server, serve
 
-PERIOD = 2.0  # seconds between two changes of a learner, on average
+PERIOD, PROMPT_PERIOD = 2.0, 20.0  # seconds between two changes of a learner, or two prompts, on average
 GOAL_MS, GOAL_CPU_MS, GOAL_KB, GOAL_MB = 250, 15, 60, 1500
 CLASSES = ((1, "own"), (10, "own"), (30, "shared"), (30, "own"), (100, "own"))
 NAMES = ["Tom", "Sara", "Ben", "Lily", "Max", "Mia", "Sam", "Anna", "Tim", "Lucy"]
@@ -43,14 +44,17 @@ class Measured:
 
 
 async def learn(
-    url: str, seconds: float, prompt: str | None, length: int, seed: int, found: Measured
+    url: str, seconds: float, prompt: str | None, length: int, seed: int, found: Measured, *, prompts: bool
 ) -> None:
-    """Open the app, and change something every PERIOD seconds or so."""
+    """Open the app, and change something every PERIOD seconds or so, or the prompt every PROMPT_PERIOD."""
     chance = random.Random(seed)
     token = max(14, length)
+    period = PROMPT_PERIOD if prompts else PERIOD
 
     def address() -> str:
         nonlocal token
+        if prompts:
+            return urlencode({"prompt": f"{prompt} {chance.choice(NAMES)} {chance.randrange(1000)}"})
         token = min(token + chance.randrange(1, 4), max(200, min(length + 40, 511)))
         place = {"layer": chance.randrange(4), "head": chance.randrange(8)}
         return urlencode(
@@ -62,7 +66,7 @@ async def learn(
 
     async def run(socket: websockets.ClientConnection) -> float:
         message = BackMsg()
-        message.rerun_script.page_name = "walkthrough"
+        message.rerun_script.page_name = "" if prompts else "walkthrough"
         message.rerun_script.query_string = address()
         began = time.perf_counter()
         await socket.send(message.SerializeToString())
@@ -82,23 +86,25 @@ async def learn(
             stream, subprotocols=[websockets.Subprotocol("streamlit")], max_size=None, compression=None
         ) as socket:
             found.opened.append(await run(socket))
-            await asyncio.sleep(chance.random() * PERIOD)
+            await asyncio.sleep(chance.random() * period)
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 found.waited.append(await run(socket))
-                await asyncio.sleep(chance.uniform(0.75, 1.25) * PERIOD)
+                await asyncio.sleep(chance.uniform(0.75, 1.25) * period)
     except Exception as error:
         found.errors.append(repr(error)[:120])
 
 
-async def hold_class(url: str, learners: int, seconds: float, mode: str, length: int) -> Measured:
+async def hold_class(
+    url: str, learners: int, seconds: float, mode: str, length: int, *, prompts: bool = False
+) -> Measured:
     """They come in one after the other, ten a second, as a class does that opens a link."""
     found = Measured()
     tasks = []
     for i in range(learners):
         who = f"{NAMES[i % 10]} and {NAMES[i // 10 % 10]} went to the {PLACES[i % 4]} number {i}. They saw a"
         prompt = who if mode == "own" else None
-        tasks.append(asyncio.create_task(learn(url, seconds, prompt, length, i, found)))
+        tasks.append(asyncio.create_task(learn(url, seconds, prompt, length, i, found, prompts=prompts)))
         await asyncio.sleep(0.1)
     await asyncio.gather(*tasks)
     return found
@@ -119,14 +125,14 @@ def p95(times: Sequence[float]) -> float:
     return statistics.quantiles(times, n=20, method="inclusive")[18] if len(times) > 1 else sum(times)
 
 
-def measure(learners: int, mode: str, seconds: float, length: int) -> bool:
+def measure(learners: int, mode: str, seconds: float, length: int, *, prompts: bool) -> bool:
     """Print one line of the table; is everything within the goals?"""
     with (
         tempfile.TemporaryDirectory() as folder,
         serve(Path(folder) / "server.log") as server,
     ):
         before = processor_ms(server)
-        found = asyncio.run(hold_class(server.url, learners, seconds, mode, length))
+        found = asyncio.run(hold_class(server.url, learners, seconds, mode, length, prompts=prompts))
         runs = len(found.opened) + len(found.waited)
         cpu = (processor_ms(server) - before) / max(runs, 1)
         kilobytes = found.received / max(runs, 1) / 1e3
@@ -149,14 +155,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30, help="how long each class learns (30)")
     parser.add_argument("--shared", action="store_true", help="all with the same prompt")
     parser.add_argument("--length", type=int, default=0, help="tokens in the cache (those of the prompt)")
+    parser.add_argument("--prompts", action="store_true", help="the start page, a new prompt every 20 s")
     asked = parser.parse_args()
     classes = [(n, "shared" if asked.shared else "own") for n in asked.learners] or CLASSES
-    print(f"{os.cpu_count()} cores, shared by server and learners; a change every {PERIOD:g} s")
+    change = f"a new prompt every {PROMPT_PERIOD:g} s" if asked.prompts else f"a change every {PERIOD:g} s"
+    print(f"{os.cpu_count()} cores, shared by server and learners; {change}")
     print(
         f"goals: p95 {GOAL_MS} ms, {GOAL_CPU_MS} ms of CPU and {GOAL_KB} kB a run, {GOAL_MB} MB, no error\n"
     )
     print("learners  prompt   runs   p50 ms  p95 ms  open p95  cpu/run  kB/run  MB RSS  errors")
-    met = [measure(n, mode, asked.seconds, asked.length) for n, mode in classes]
+    met = [measure(n, mode, asked.seconds, asked.length, prompts=asked.prompts) for n, mode in classes]
     raise SystemExit(0 if all(met) else "\nA goal was missed.")
 
 
