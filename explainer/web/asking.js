@@ -89,6 +89,8 @@ export function createAsking({ root, asking, live }, what, on) {
     asking.replaceChildren();
   }
 
+  const inSight = () => asking.firstElementChild?.scrollIntoView({ block: "nearest" });
+
   function choose(chosen) {
     const { options, answer } = question;
     const right = chosen === answer;
@@ -109,6 +111,7 @@ export function createAsking({ root, asking, live }, what, on) {
         score(),
       ),
     );
+    inSight();
   }
 
   return {
@@ -146,7 +149,9 @@ export function createAsking({ root, asking, live }, what, on) {
       );
       const heard = asked.options.map(({ text }, i) => `${i + 1}: ${text}.`);
       live.textContent = `${asked.text} ${heard.join(" ")}`;
-      if (focus) buttons[0].focus();
+      if (!focus) return;
+      buttons[0].focus();
+      inSight();
     },
     /** A digit answers the open question; says whether it did. */
     digit(key) {
