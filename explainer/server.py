@@ -6,16 +6,19 @@ fetches them when somebody first asks how a cell came about, so that no page has
 
 import asyncio
 import gc
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import Runtime
 from streamlit.testing.v1 import AppTest
 
@@ -123,7 +126,10 @@ def _arrays(arrays: Mapping[str, np.ndarray], *, seconds: int) -> Response:
 
 
 class Guard:
-    """Of the scenes' folder only scripts and styles are served; a page's answer names those that it needs."""
+    """Of the scenes' folder only scripts and styles are served; a page's answer names those that it needs.
+
+    What a browser sends is mended where a text in it is none.
+    """
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self.app = app
@@ -133,11 +139,14 @@ class Guard:
         return Middleware(cls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self.app(scope, _mended(receive), send)
+            return
         path = scope.get("path", "")
         if "/bidi-components/explainer." in path and not path.endswith((".js", ".css")):
             await PlainTextResponse("not found", 404)(scope, receive, send)
             return
-        named = links(path) if scope["type"] == "http" else ""
+        named = links(path)
 
         async def send_with_links(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -145,3 +154,31 @@ class Guard:
             await send(message)
 
         await self.app(scope, receive, send_with_links if named else send)
+
+
+#: Half of a surrogate pair, as JavaScript has it when a symbol was cut in two, in what should be UTF-8.
+_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+
+
+def _mended(receive: Receive) -> Receive:
+    """The same messages, each half of a surrogate pair replaced by the sign for what cannot be shown.
+
+    No text can hold one: Streamlit would end the connection, and lose what was typed.
+    """
+
+    async def received() -> MutableMapping[str, Any]:
+        message = await receive()
+        data = message.get("bytes")
+        if data and _HALF.search(data) and not _readable(data):
+            message["bytes"] = _HALF.sub("\N{REPLACEMENT CHARACTER}".encode(), data)  # three bytes, as before
+        return message
+
+    return received
+
+
+def _readable(data: bytes) -> bool:
+    try:
+        BackMsg.FromString(data)
+    except DecodeError:
+        return False
+    return True

@@ -8,7 +8,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import websockets
+from google.protobuf.message import DecodeError
 from playwright.sync_api import Page, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
 
 from kvengine import load_model
 from tools.server import Server
@@ -90,6 +95,28 @@ def test_of_the_scenes_folder_only_scripts_and_styles_are_served(
     status, body = get(app_server, f"/_stcore/bidi-components/explainer.scene/{file}")
     assert status == expected or (expected == 404 and status == 400)
     assert b"import" not in body or expected == 200
+
+
+def test_half_a_symbol_in_a_prompt_is_shown_as_one_that_cannot_be(app_server: Server) -> None:
+    message = BackMsg()
+    message.rerun_script.page_name = "walkthrough"
+    message.rerun_script.query_string = "prompt=Tom \N{REPLACEMENT CHARACTER} saw"
+    whole = message.SerializeToString()
+    half = whole.replace("\N{REPLACEMENT CHARACTER}".encode(), b"\xed\xa0\xbd")
+    with pytest.raises(DecodeError):
+        BackMsg.FromString(half)
+
+    def shown(sent: bytes) -> str:
+        stream = f"{app_server.url.replace('http', 'ws')}/_stcore/stream"
+        subprotocol = websockets.Subprotocol("streamlit")
+        with connect(stream, subprotocols=[subprotocol], max_size=None, proxy=None) as socket:
+            socket.send(sent)
+            while True:
+                answer = ForwardMsg.FromString(socket.recv(60, decode=False))
+                if answer.delta.new_element.text_input.label == "Prompt":
+                    return answer.delta.new_element.text_input.value
+
+    assert shown(half) == shown(whole) == "Tom \N{REPLACEMENT CHARACTER} saw"
 
 
 def test_a_walk_that_is_no_longer_kept_is_told_where_its_arithmetic_would_stand(
