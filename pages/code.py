@@ -25,7 +25,7 @@ st.segmented_control(
     required=True,
     label_visibility="collapsed",
     format_func=lambda part: WORDS["parts"][PARTS[part - 1]],
-    on_change=lambda: session.choose(part=picked("w_part", own.part)),
+    on_change=lambda: session.choose(part=picked("w_part", None) or own.part),
 )
 part = PARTS[own.part - 1]
 shared = {

@@ -145,7 +145,8 @@ export function createRun(stage) {
       said({ stage: at }) {
         const stop = scene.stops[at - 1];
         const made = stop.values.map(({ name, cached, naive }) => {
-          const of = (side) => side?.text ?? (side?.shape ? side.shape.join(" by ") : "");
+          const of = (side) =>
+            side.text ?? side.shape?.join(" by ") ?? `${side.labels.length + side.more} tokens`;
           return `${name}: ${of(cached)}${naive ? `; without the cache ${of(naive)}` : ""}.`;
         });
         return `${stop.title}. ${fill(stop.focus, scene.values)} ${made.join(" ")}`;
