@@ -48,6 +48,11 @@ def own(kind: type[T]) -> T:
     return chosen
 
 
+def link(kind: type | None = None) -> dict[str, str]:
+    """What an address needs to open with this choice, that of the page that declares `kind` included."""
+    return write(common()) | (write(own(kind)) if kind else {})
+
+
 def card() -> ModelCard:
     """The card of the chosen model."""
     return card_for(common(), cards(), further())

@@ -1,10 +1,9 @@
 // The bar above every page, and the next idea below it.
 
-import { inAddress } from "../web/address.js";
 import { el } from "../web/dom.js";
-import { door, leads, nextIdea, onWay } from "../web/way.js";
+import { addressOf, door, leads, nextIdea, onWay, onward, open } from "../web/way.js";
 
-const PHONE = 600; // below it a panel is as wide as the window
+const NARROW = 860; // up to it there is one menu, and a panel is as wide as the window
 const feet = new WeakMap(); // host of a foot -> what undoes it
 
 /** Streamlit calls this whenever the data or the theme change. */
@@ -14,9 +13,8 @@ export default function bar(component) {
   if (data.part === "foot") {
     if (!feet.has(host)) feet.set(host, foot(root));
   } else {
-    const moves = movesOf(component);
-    leads({ ...data, ...moves });
-    draw(root, data, moves);
+    leads(data);
+    draw(root, data);
   }
   return () =>
     setTimeout(() => {
@@ -26,23 +24,9 @@ export default function bar(component) {
     });
 }
 
-/** What Python is asked for: it opens the page, in the same session. */
-function movesOf({ data, setTriggerValue }) {
-  const go = (page, params = null) => setTriggerValue("go", { page, params });
-  return {
-    go,
-    onward() {
-      const [here, there] = data.token;
-      const token = here && there && inAddress(here);
-      go(data.next.page, token ? { ...data.link, [there]: token } : null);
-    },
-    take: (path, page) => setTriggerValue("go", { path, page }),
-  };
-}
-
 // ---- the bar -----------------------------------------------------------------------------------------------
 
-function draw(root, data, moves) {
+function draw(root, data) {
   const groups = new Map();
   for (const [file, { group }] of Object.entries(data.pages)) {
     groups.set(group, [...(groups.get(group) ?? []), file]);
@@ -65,14 +49,8 @@ function draw(root, data, moves) {
     el(
       "div.path",
       {},
-      paths(data, list, moves),
-      door(
-        "a.next",
-        next.page,
-        { open: moves.onward },
-        el("span.long", {}, `${words.next} `),
-        `${next.title} →`,
-      ),
+      paths(data, list),
+      onward("a.next", el("span.long", {}, `${words.next} `), `${next.title} →`),
     ),
   );
 }
@@ -99,7 +77,7 @@ function menu(name, label, children) {
   panel.addEventListener("beforetoggle", () => {
     const { left, right, bottom } = button.getBoundingClientRect();
     const width = document.documentElement.clientWidth;
-    const side = (px, nearer) => (width < PHONE ? "8px" : nearer ? `${Math.max(8, px)}px` : "auto");
+    const side = (px, nearer) => (width <= NARROW ? "8px" : nearer ? `${Math.max(8, px)}px` : "auto");
     panel.style.top = `${bottom + 4}px`;
     panel.style.left = side(left, left < width / 2);
     panel.style.right = side(width - right, left >= width / 2);
@@ -110,11 +88,11 @@ function menu(name, label, children) {
   return el("div", {}, button, panel);
 }
 
-function paths({ words, place, path, paths: known, here, home }, list, moves) {
+function paths({ words, place, path, paths: known, here, home }, list) {
   const sections = known.map(({ name, about, pages }, i) => {
     const mine = path === i + 1;
     const take = el("button.take", { type: "button" }, mine ? words.leave : words.take);
-    take.onclick = () => (mine ? moves.take(0) : moves.take(i + 1, pages[0] === here ? null : pages[0]));
+    take.onclick = () => choosePath(mine ? null : String(i + 1), mine || pages[0] === here ? "" : pages[0]);
     return el("section", {}, el("h2", {}, name), el("p", {}, about), list(pages, "ol"), take);
   });
   const long = (text) => el("span.long", {}, text);
@@ -122,6 +100,14 @@ function paths({ words, place, path, paths: known, here, home }, list, moves) {
     ? [long(`${known[path - 1].name}: `), place]
     : [words.paths, here === home ? long(words.choose) : null];
   return menu("paths", [el("span", {}, ...label)], [el("div.paths", {}, ...sections)]);
+}
+
+/** Another path, or none, stands in the address; `page` is where it begins, if that is not here. */
+function choosePath(path, page) {
+  const to = new URL(page ? addressOf(page) : location.href, location.href);
+  if (path) to.searchParams.set("path", path);
+  else to.searchParams.delete("path");
+  open(to.href);
 }
 
 // ---- below the page ----------------------------------------------------------------------------------------

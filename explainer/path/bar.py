@@ -1,13 +1,13 @@
 """The bar above every page: the pages in their groups, where one is on a path, and the next idea."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol
 
 import streamlit as st
 
-from explainer.kit import address, session
-from explainer.path.way import TOLD, WORDS, idea, onward, paths, place, way_of
+from explainer.kit import session
+from explainer.path.way import WORDS, idea, onward, paths, place, way_of
 
 _KEY, _FOOT = "path_bar", "path_foot"
 _ROOT = '<div class="way-root"></div>'
@@ -28,6 +28,8 @@ class Registered(Protocol):
     def file(self) -> str: ...
     @property
     def title(self) -> str: ...
+    @property
+    def choice(self) -> type | None: ...
     @property
     def group(self) -> str: ...
     @property
@@ -60,6 +62,7 @@ def shown(pages: Sequence[Registered], here: Registered) -> dict[str, Any]:
                 "group": page.group,
                 "learn": idea(page.file, page.title)["learn"],
                 "seen": page.file in been,
+                "query": session.link(page.choice),
             }
             for page in pages
         },
@@ -75,7 +78,7 @@ def shown(pages: Sequence[Registered], here: Registered) -> dict[str, Any]:
         },
         # The token that is shown goes along, where both pages show one.
         "token": [here.token, next_page.token],
-        "link": address.write(session.common()),
+        "link": session.link(),
         "words": WORDS,
     }
 
@@ -85,29 +88,10 @@ def draw(pages: Sequence[Registered], here: Registered) -> None:
     seen().add(here.file)
     st.html(_STYLE)
     with st.container(key=_KEY):
-        _component()(data={"part": "bar", **shown(pages, here)}, key="way", on_go_change=_go)
+        _component()(data={"part": "bar", **shown(pages, here)}, key="way")
 
 
 def foot() -> None:
     """The next idea below a page, where it does not take a one-screen page beyond its screen."""
     with st.container(key=_FOOT):
         _component()(data={"part": "foot"}, key="way_foot")
-
-
-def _go() -> None:
-    """The learner has taken a door: remembered until the frame opens the page. A path is taken at once."""
-    wanted = st.session_state.get("way", {}).get("go")
-    if not isinstance(wanted, Mapping):
-        return
-    if isinstance(path := wanted.get("path"), int) and 0 <= path <= len(TOLD["path"]):
-        session.choose(path=path)
-    if isinstance(page := wanted.get("page"), str):
-        params = wanted.get("params")
-        told = {str(k): str(v) for k, v in params.items()} if isinstance(params, Mapping) else None
-        st.session_state["way_wanted"] = page, told
-
-
-def wanted() -> tuple[str, dict[str, str] | None]:
-    """The page that a door was taken to, and its parameters; an empty name where none was taken."""
-    found: tuple[str, dict[str, str] | None] = st.session_state.pop("way_wanted", ("", None))
-    return found

@@ -1,16 +1,16 @@
 // Ways between pages, within the session: what the bar at the top knows, for every scene on the page.
 
+import { inAddress } from "./address.js";
 import { el } from "./dom.js";
 
 /**
  * @typedef {Object} Way
  * @property {{page: string, title: string, lead: string}} next the idea that comes next
- * @property {Object<string, {title: string}>} pages those that there are
+ * @property {Object<string, {title: string, query: Object<string, string>}>} pages those that there are, each
+ *   with the parameters that open it as the learner has left it
  * @property {string} home the page at the root of the address
  * @property {Object<string, string>} link what goes along in an address
- * @property {(page: string, params?: Object<string, string> | null) => void} go open a page; without parameters
- *   as the learner has left it
- * @property {() => void} onward open the next idea, at the token shown here
+ * @property {[string, string]} token parameters that hold the token shown, here and on the next page; "" for none
  */
 
 // The bar is another component, with modules of its own: what they share stands at the document.
@@ -32,24 +32,41 @@ export function onWay(tell) {
   return () => document.removeEventListener(CHANGED, tell);
 }
 
+/** Open an address of the app within the session: as if the learner had gone there through the history. */
+export function open(address) {
+  history.pushState({}, "", address);
+  dispatchEvent(new PopStateEvent("popstate", { state: {} }));
+}
+
+/**
+ * The address of a page; without parameters as the learner has left it.
+ * @param {string} page
+ * @param {Object<string, string> | null} [params] on top of what goes along
+ */
+export function addressOf(page, params) {
+  const { pages = {}, home = "", link = {} } = way() ?? {};
+  const query = String(new URLSearchParams(params ? { ...link, ...params } : (pages[page]?.query ?? link)));
+  const path = page === home ? "./" : page;
+  return query ? `${path}?${query}` : path;
+}
+
 /**
  * A link to a page of the app that stays in the session; with Ctrl or ⌘ it opens a tab, as any link does.
  * @param {string} spec tag and classes, as el() takes them
  * @param {string} page
- * @param {{params?: Object<string, string> | null, open?: () => void}} [how] `params` come on top of what goes
- *   along, `open` takes the place of going there
+ * @param {{params?: Object<string, string> | null | (() => Object<string, string> | null)}} how `params` come on top
+ *   of what goes along, a function is asked for them when the link is clicked; without any the page opens as the
+ *   learner has left it
  * @param {...(Node | string | null)} children
  */
-export function door(spec, page, { params = null, open } = {}, ...children) {
-  const query = String(new URLSearchParams({ ...way()?.link, ...params }));
-  const path = page === way()?.home ? "./" : page;
-  const link = el(spec, { href: query ? `${path}?${query}` : path }, ...children);
+export function door(spec, page, { params = null }, ...children) {
+  const address = () => addressOf(page, typeof params === "function" ? params() : params);
+  const link = el(spec, { href: address() }, ...children);
   link.addEventListener("click", (event) => {
-    const known = way();
-    if (!known || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    link.href = address();
+    if (!way() || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    if (open) open();
-    else known.go(page, params && { ...known.link, ...params });
+    open(link.href);
   });
   return link;
 }
@@ -63,11 +80,17 @@ export function placeDoor({ page, params, at }) {
   return known ? door("a.see", page, { params }, `${known.title}: ${at} →`) : null;
 }
 
+/** The door to the next idea; the token shown goes along where the next page has one. */
+export function onward(spec, ...children) {
+  const [here, there] = way().token;
+  const token = () => here && there && inAddress(here);
+  const params = () => (token() ? { [there]: token() } : null);
+  return door(spec, way().next.page, { params }, ...children);
+}
+
 /** The idea that comes next: a sentence and a button. Nothing while it is not known. */
 export function nextIdea() {
   const known = way();
   if (!known) return [];
-  const { page, title, lead } = known.next;
-  const open = () => way()?.onward();
-  return [el("span.lead-on", {}, lead), " ", door("a.onward", page, { open }, `${title} →`)];
+  return [el("span.lead-on", {}, known.next.lead), " ", onward("a.onward", `${known.next.title} →`)];
 }

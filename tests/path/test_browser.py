@@ -99,8 +99,10 @@ def test_the_menus_open_by_keyboard_and_stay_within_every_window(
 
 
 def test_what_a_learner_left_is_there_again(page: Page, app_url: str) -> None:
-    page.goto(f"{app_url}/walkthrough?stage=3")
-    expect(page.locator(".over")).to_contain_text("Stage 3 of 5")
+    page.goto(f"{app_url}/walkthrough?prompt=Once+upon+a+time&stage=2")
+    expect(page.locator(".over")).to_contain_text("Stage 2 of 5")
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile("stage=3"))
     switch(page, "Look up", TITLES["glossary"])
     expect(page.get_by_role("heading", name="Glossary")).to_be_visible()
     page.go_back()

@@ -40,24 +40,6 @@ def test_a_path_that_does_not_exist_is_told(open_page: Opened) -> None:
     assert not app.exception
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [None, {}, {"go": 7}, {"go": {}}, {"go": {"page": 3}}, {"go": {"path": 99}}, {"go": {"path": "x"}}],
-)
-def test_nonsense_from_the_browser_opens_no_door(session: dict[str, Any], sent: object) -> None:
-    if sent is not None:
-        session["way"] = sent
-    bar._go()
-    assert bar.wanted() == ("", None)
-
-
-def test_a_door_is_open_once(session: dict[str, Any]) -> None:
-    session["way"] = {"go": {"page": "timing", "params": {"head": 2}}}
-    bar._go()
-    assert bar.wanted() == ("timing", {"head": "2"})
-    assert bar.wanted() == ("", None)
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.file)
 def test_the_bar_leads_on_from_every_page(session: dict[str, Any], page: Any) -> None:
     shown = bar.shown(PAGES, page)

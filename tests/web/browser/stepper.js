@@ -97,13 +97,10 @@ test("at the end the scene says why there is no next one", () => {
 test("the last stage of a lap ends with the next idea, once the bar has told of it", () => {
   const { $, stepper } = stepping(LAPS, { at: { lap: 2, stage: 3 } });
   equal($(".ending").hidden, true);
-  let opened = 0;
   const next = { page: "timing", title: "Timing", lead: "How much time is it?" };
-  leads({ next, pages: {}, home: "start", link: { head: "2" }, go: () => {}, onward: () => (opened += 1) });
+  leads({ next, pages: {}, home: "start", link: { head: "2" }, token: ["token", "tokens"] });
   equal($(".ending").textContent, "How much time is it? Timing →");
   equal($(".onward").getAttribute("href"), "timing?head=2");
-  $(".onward").click();
-  equal(opened, 1);
   press("ArrowLeft");
   equal($(".ending").hidden, true);
   stepper.destroy();
