@@ -30,10 +30,6 @@ st.session_state["opened"] = True
 with errors_shown():
     restore(page.file, page.choice)
     bar.draw(PAGES, page)
-    door, params = bar.wanted()
-    for entry, behind in entries.items():
-        if behind.file == door:
-            st.switch_page(entry, query_params=params)
     controls()
     chosen.run()
     if page is not PAGES[0]:  # that one has doors of its own
