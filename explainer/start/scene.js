@@ -77,15 +77,17 @@ export default function start(root) {
     if (!shown?.length) return;
     const phone = root.classList.contains("phone");
     root.classList.toggle("upright", !phone && root.clientWidth < UPRIGHT && innerHeight > innerWidth);
+    const page = document.querySelector(".stMain");
+    const scrolled = page?.scrollTop ?? 0;
     root.style.setProperty("--tall", "0px");
-    const top =
-      stage.picture.getBoundingClientRect().top + (document.querySelector(".stMain")?.scrollTop ?? 0);
+    const top = stage.picture.getBoundingClientRect().top + (page?.scrollTop ?? 0);
     const stacked = getComputedStyle(panels).gridTemplateColumns.split(" ").length === 1;
     const writer = /** @type {HTMLElement} */ (shown[0].closest(".writer"));
     const beside = stacked ? 0 : panels.offsetHeight - writer.offsetHeight;
     const left = innerHeight - top - stage.picture.offsetHeight + beside - BELOW - (phone ? MOVES : 0);
     const each = left / (stacked ? shown.length : 1);
     root.style.setProperty("--tall", `${Math.floor(Math.max(phone ? LEAST_PHONE : LEAST_TALL, each))}px`);
+    if (page) page.scrollTop = scrolled; // the page was shorter for a moment
   }
 
   function writeTo(k) {
