@@ -62,7 +62,10 @@ def scene(
             found["memory"] = "memory_more" if outcome.used > outcome.right else "memory_value"
             found["appending"] = key in appending
         if key == "expanded":
-            values |= {"heads": str(expanded_in.n_heads), "kv": str(expanded_in.n_kv_heads)}
+            values |= {
+                "heads": count(expanded_in.n_heads, "query head"),
+                "kv": count(expanded_in.n_kv_heads, "KV head"),
+            }
             found["note"] = "other_model"
         changes.append(found | {"values": values})
     return {"changes": changes, "tolerance": TOLERANCE}

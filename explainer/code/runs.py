@@ -17,6 +17,9 @@ from kvengine.lines import decode_step
 
 TEN_LINES = Path(__file__).with_name("ten_lines.py").read_text(encoding="utf-8")
 
+#: The size of a group that is usual: four query heads to a KV head, as in Llama 3 8B.
+GROUP = 4
+
 #: Of a longer prompt so many tokens are used to try a cache out.
 LONGEST = 257
 
@@ -83,8 +86,10 @@ TRIED: Shelf[str, Tried] = Shelf(2 * MIB)
 
 def grouped(card: ModelCard) -> ModelCard:
     """The model to expand heads in: the chosen one if it has groups of them, or another that has."""
-    with_groups = (other for other in cards() if other.config.group_size > 1 and plain(other.config))
-    return card if card.config.group_size > 1 else next(with_groups, card)
+    if card.config.group_size > 1:
+        return card
+    with_groups = [other for other in cards() if other.config.group_size > 1 and plain(other.config)]
+    return min(with_groups, key=lambda other: abs(other.config.group_size - GROUP), default=card)
 
 
 def outcomes(card: ModelCard, prompt: str, change: int) -> dict[str, Outcome]:

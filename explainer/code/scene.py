@@ -155,7 +155,9 @@ class _Stop:
 
     def _tokens(self, token_ids: Sequence[int]) -> dict[str, Any]:
         labels = [token_label(self.text_of(token_id)) for token_id in token_ids[-MOST_ROWS:]]
-        if 1 < len(token_ids) <= MOST_ROWS:  # as the other pages call the marker that every text begins with
+        if (
+            token_ids[0] == 0 and len(token_ids) <= MOST_ROWS
+        ):  # as the other pages call the marker that every text begins with
             labels[0] = "(start)"
         return {"kind": "tokens", "labels": labels, "more": max(0, len(token_ids) - MOST_ROWS)}
 
