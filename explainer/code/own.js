@@ -129,6 +129,7 @@ export function createOwn(stage) {
     stepper = createStepper(stage, {
       stages: scene.changes.map(({ name, title }) => ({ name, title, show })),
       param: "change",
+      stageName: "change",
       name: () => scene.walk,
       ready,
       ask,

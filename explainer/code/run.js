@@ -124,6 +124,7 @@ export function createRun(stage) {
       param: "line",
       lapParam: "token",
       lapName: "token",
+      stageName: "line",
       small: true,
       name: () => scene.walk,
       exists: ({ lap, stage: at }) =>
@@ -132,7 +133,7 @@ export function createRun(stage) {
       ask,
       question({ stage: at }) {
         const { question, options, answer } = scene.stops[at - 1];
-        if (!question) return null;
+        if (!question || scene.token < 2) return null; // with one token before it the answers are the same
         return {
           text: fill(question, scene.values),
           options: options.map(({ text, why }) => ({

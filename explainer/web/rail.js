@@ -3,6 +3,9 @@
 import { el } from "./dom.js";
 import { nextIdea } from "./way.js";
 
+/** @param {import("./stepper.js").Stepped} scene */
+export const stepName = ({ stageName, small, lapName }) => stageName ?? (small ? lapName : "stage");
+
 const SPEEDS = { "0.5×": 0.5, "1×": 1, "2×": 2 };
 
 /**
@@ -29,7 +32,7 @@ export function createRail(rail, scene, on) {
     button.onclick = click;
     return button;
   };
-  const before = `Ask me before each ${scene.small ? scene.lapName : "stage"}`;
+  const before = `Ask me before each ${stepName(scene)}`;
   const ask = control("ask", before, before, "Ask me", on.ask);
   const numbers = control("numbers", "All numbers", "Show all numbers (N)", "Numbers", on.numbers);
   const back = control("back", "Back", "Back (←)", "◀", on.back);

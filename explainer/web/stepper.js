@@ -5,7 +5,7 @@ import { createAddress, inAddress } from "./address.js";
 import { createAsking } from "./asking.js";
 import { calm } from "./dom.js";
 import { createKeys } from "./keys.js";
-import { createRail } from "./rail.js";
+import { createRail, stepName } from "./rail.js";
 import { onWay } from "./way.js";
 
 /**
@@ -26,6 +26,7 @@ import { onWay } from "./way.js";
  * @property {string} param the address parameter of the stage
  * @property {string} [lapParam] that of the lap, where there are laps
  * @property {string} [lapName] what a lap is called: "token"
+ * @property {string} [stageName] what a stage is called: "stage" by itself, and on a small rail what a lap is
  * @property {() => string} [name] of what is stepped through: questions are asked, and data waited for, of it
  * @property {(place: Place) => boolean} [exists] false beyond the ends; without it there is one lap
  * @property {(place: Place) => boolean} [ready] false while its data are still to come
@@ -67,7 +68,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   const said = scene.said ?? (() => told.textContent);
   const count = stages.length;
   const beside = (by) => (scene.along ?? ((at) => neighbour(at, count, by, exists)))(place, by);
-  const what = scene.small ? scene.lapName : "stage";
+  const what = stepName(scene);
   const address = createAddress();
   const panel = createAsking({ root, asking, live }, what, { answered: reveal, accepted });
   const flags = { ask: inAddress("ask") !== null || panel.kept.on, numbers: inAddress("numbers") !== null };
@@ -198,7 +199,8 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     play(false);
     asked = to;
     const lap = scene.lapParam && to.lap !== place.lap ? ` of the next ${scene.lapName}` : "";
-    const over = scene.small ? `Before ${what} ${to.lap}` : `Before stage ${to.stage} of ${count}${lap}`;
+    const byLap = scene.small && !scene.stageName;
+    const over = `Before ${what} ${byLap ? to.lap : `${to.stage} of ${count}${lap}`}`;
     panel.pose(question, {
       name,
       over,
