@@ -7,17 +7,13 @@ import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
 import { doorsOf, walkthroughAt } from "./doors.js";
+import { fitTriangles } from "./fit.js";
 import { createKeep } from "./keep.js";
 import { counted, describe, rowOf, sameAt, SIDES, stateOf } from "./rows.js";
 import { moveIn } from "./triangle.js";
 import { createWriter } from "./writer.js";
 
 const WORD_MS = 700; // while the page writes by itself
-const LEAST_TALL = 150; // of a triangle, in px
-const LEAST_PHONE = 104;
-const MOVES = 60; // px of a phone's bar at the bottom
-const UPRIGHT = 900; // a window that is higher than wide, and no wider: one writer below the other
-const BELOW = 32; // px of the page below the scene
 
 export default function start(root) {
   let scene = null; // what Python sent
@@ -65,30 +61,13 @@ export default function start(root) {
     live: stage.live,
     describe: (cell) => describe(scene, keep, cell),
   });
-  const room = onRoom(root, stage.picture, fit);
-  const asking = new ResizeObserver(fit); // a question takes room from the triangles
+  const room = onRoom(root, stage.picture, () => fit());
+  const asking = new ResizeObserver(() => fit()); // a question takes room from the triangles
   asking.observe(stage.asking);
 
   // ---- the picture -----------------------------------------------------------------------------------
 
-  /** The triangles take the height that the rest leaves; where they stand one below the other, they share it. */
-  function fit() {
-    const shown = writers && [...panels.querySelectorAll(".triangle")].filter((node) => node.offsetParent);
-    if (!shown?.length) return;
-    const phone = root.classList.contains("phone");
-    root.classList.toggle("upright", !phone && root.clientWidth < UPRIGHT && innerHeight > innerWidth);
-    const page = document.querySelector(".stMain");
-    const scrolled = page?.scrollTop ?? 0;
-    root.style.setProperty("--tall", "0px");
-    const top = stage.picture.getBoundingClientRect().top + (page?.scrollTop ?? 0);
-    const stacked = getComputedStyle(panels).gridTemplateColumns.split(" ").length === 1;
-    const writer = /** @type {HTMLElement} */ (shown[0].closest(".writer"));
-    const beside = stacked ? 0 : panels.offsetHeight - writer.offsetHeight;
-    const left = innerHeight - top - stage.picture.offsetHeight + beside - BELOW - (phone ? MOVES : 0);
-    const each = left / (stacked ? shown.length : 1);
-    root.style.setProperty("--tall", `${Math.floor(Math.max(phone ? LEAST_PHONE : LEAST_TALL, each))}px`);
-    if (page) page.scrollTop = scrolled; // the page was shorter for a moment
-  }
+  const fit = () => writers && fitTriangles(root, stage.picture, panels);
 
   function writeTo(k) {
     const length = scene.prompt_length + k;
