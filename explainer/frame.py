@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from explainer.kit import scene
 from explainer.kit.controls import controls
 from explainer.kit.session import errors_shown, restore
 from explainer.pages import DIRECTORY, PAGES
@@ -30,7 +31,7 @@ st.session_state["opened"] = True
 with errors_shown():
     restore(page.file, page.choice)
     bar.draw(PAGES, page)
-    controls()
+    controls(waiting=page.controls_wait and not scene.sent(page.file, "controls"))
     chosen.run()
     if page is not PAGES[0]:  # that one has doors of its own
         bar.foot()

@@ -20,7 +20,8 @@ class Page:
     """A page: its file below `pages/`, name, the class that declares its address parameters, and group.
 
     `token` names the parameter that holds the position of the token shown, where there is one: it goes along
-    to the next page that has one. What a page tells and what leads to it stands in `path/path.toml`.
+    to the next page that has one. With `controls_wait` the controls are drawn when the scene sends its state
+    `controls`: the page opens sooner. What a page tells and what leads to it stands in `path/path.toml`.
     """
 
     file: str
@@ -28,11 +29,12 @@ class Page:
     choice: type | None = None
     group: str = "Understand"
     token: str = ""
+    controls_wait: bool = False
 
 
 #: In the order of the navigation, group by group; the first is the one that opens.
 PAGES = (
-    Page("start", "Start", StartChoice),
+    Page("start", "Start", StartChoice, controls_wait=True),
     Page("walkthrough", "Walkthrough", WalkthroughChoice, token="token"),
     Page("avoided_work", "Avoided work", AvoidedChoice, token="tokens"),
     Page("why_k_and_v", "Why K and V", WhyChoice),

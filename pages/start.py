@@ -5,7 +5,6 @@ from pathlib import Path
 import streamlit as st
 
 from explainer.kit import address, cache, scene, session
-from explainer.kit.controls import more_controls
 from explainer.kit.words import say
 from explainer.start.choice import LONGEST, StartChoice
 from explainer.start.runs import outcomes, written
@@ -14,10 +13,6 @@ from explainer.start.scene import scene as drawn
 from explainer.start.words import WORDS
 
 NAME = "start"
-# Here the controls wait until somebody asks for them, so that something moves before anything is read.
-STYLE = """<style>
-body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
-</style>"""
 
 common, own, card = session.common(), session.own(StartChoice), session.card()
 prompt, tokenizer = session.prompt_ids(), cache.tokenizer(card.name)
@@ -27,8 +22,6 @@ if door := st.session_state.pop("start_door", None):
     page = {"walkthrough": "walkthrough.py", "timing": "timing.py"}[door["page"]]
     st.switch_page(Path(__file__).with_name(page), query_params=door["params"])
 
-st.html(STYLE)
-more_controls()
 if len(prompt) == 1:
     st.info(WORDS["prompt"]["empty"], icon=":material/info:")
 elif len(prompt) > LONGEST:
@@ -60,5 +53,6 @@ scene.mount(
     }
     | drawn(found.writing, found.times, card.config, tokenizer.texts),
     on_trying_change=lambda: None,
+    on_controls_change=lambda: None,
     on_door_change=leave,
 )

@@ -49,14 +49,22 @@ def more_controls() -> DeltaGenerator:
     return row
 
 
-def controls() -> None:
-    """Draw the row; a page adds its own with `more_controls`."""
+def controls(*, waiting: bool = False) -> None:
+    """Draw the row; a page adds its own with `more_controls`. While it is `waiting`, the row is empty."""
     c = common()
     st.html(_PAGE_STYLE)
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls")
+    st.session_state["controls_row"] = row
+    if not waiting:
+        _draw(row, c)
+    if told := notes():
+        st.warning("  \n".join(plain(note) for note in told), icon=":material/info:")
+
+
+def _draw(row: DeltaGenerator, c: Common) -> None:
     for name in ("prompt", "heads", "kv_heads", "temperature", "seed", "model"):
         follow(f"w_{name}", getattr(c, name))
     follow("w_chat", bool(c.chat))
-    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls")
     with row:
         st.text_input(
             "Message" if c.chat else "Prompt",
@@ -77,9 +85,6 @@ def controls() -> None:
         manner = "greedy" if c.temperature == 0 else f"temperature {c.temperature:g}"
         with st.popover(f"{count(card().config.n_kv_heads, 'KV head')}, {manner}", icon=":material/tune:"):
             _sampling_controls(c)
-    st.session_state["controls_row"] = row
-    if told := notes():
-        st.warning("  \n".join(plain(note) for note in told), icon=":material/info:")
 
 
 def _model_control(c: Common) -> None:
