@@ -4,14 +4,25 @@ import re
 from collections.abc import Callable
 
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 
+from explainer.code import runs
 from explainer.code.own import CHANGES, text_of
 from explainer.code.words import WORDS
 from kvengine import load_model, load_tokenizer, trace
 
 NAME = "stories-1m-h8-kv8"
 PROMPT = "Tom and Sara went to the park. Tom gave the ball to"
+IDS = load_tokenizer(NAME).encode(PROMPT)
+
+
+@pytest.fixture(scope="module")
+def line() -> Callable[[str], int]:
+    """Which stop a statement is, counted from 1."""
+    where = {"position": 13, "layer": 3, "head": 0}
+    stops = runs.step(NAME, tuple(IDS), **where, temperature=0.0, seed=0)["stops"]
+    return {stop["key"]: i for i, stop in enumerate(stops, start=1)}.__getitem__
 
 
 def open_line(page: Page, url: str) -> None:
@@ -23,8 +34,10 @@ def now(page: Page) -> str:
     return (page.locator(".l.now code").first.text_content() or "").strip()
 
 
-def test_the_arrows_step_through_the_files_as_the_program_runs(page: Page, app_url: str) -> None:
-    open_line(page, f"{app_url}/code?line=12")
+def test_the_arrows_step_through_the_files_as_the_program_runs(
+    page: Page, app_url: str, line: Callable[[str], int]
+) -> None:
+    open_line(page, f"{app_url}/code?line={line('__call__.attn.k_rot')}")
     expect(page.locator(".tab[aria-current]")).to_have_text("model.py")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".tab[aria-current]")).to_have_text("cache.py")
@@ -35,7 +48,7 @@ def test_the_arrows_step_through_the_files_as_the_program_runs(page: Page, app_u
         page.keyboard.press("ArrowRight")
     expect(page.locator(".tab[aria-current]")).to_have_text("model.py")
     assert now(page).startswith("k_all, v_all = (k, v) if cache is None")
-    expect(page).to_have_url(re.compile(r"line=17"))
+    expect(page).to_have_url(re.compile(f"line={line('__call__.k_all')}(&|$)"))
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".tab[aria-current]")).to_have_text("cache.py")
     # A line, and a file, can be clicked.
@@ -49,7 +62,7 @@ def test_the_arrows_step_through_the_files_as_the_program_runs(page: Page, app_u
 def test_a_cell_says_its_index_and_has_the_number_of_the_engine(page: Page, app_url: str) -> None:
     open_line(page, f"{app_url}/code?stage=4&layer=2&head=3")
     expect(page.locator(".told h2")).to_have_text(WORDS["line"]["__call__.attn.weights"]["title"])
-    weights = trace(load_model(NAME), _ids())["layers.2.attn.weights"][0, 3, -1]
+    weights = trace(load_model(NAME), torch.tensor([IDS]))["layers.2.attn.weights"][0, 3, -1]
     page.locator(".side.cached .c").nth(3).hover()
     tip = page.locator(".tip")
     expect(tip).to_contain_text("weights[0, 3, 0, 3]")
@@ -61,14 +74,8 @@ def test_a_cell_says_its_index_and_has_the_number_of_the_engine(page: Page, app_
     expect(tip).to_contain_text(WORDS["state"][2])
 
 
-def _ids():
-    import torch
-
-    return torch.tensor([load_tokenizer(NAME).encode(PROMPT)])
-
-
-def test_code_and_picture_are_lit_together(page: Page, app_url: str) -> None:
-    open_line(page, f"{app_url}/code?line=17")
+def test_code_and_picture_are_lit_together(page: Page, app_url: str, line: Callable[[str], int]) -> None:
+    open_line(page, f"{app_url}/code?line={line('__call__.k_all')}")
     value = page.locator('.value[data-ref="v-k_all"]')
     page.locator(".l.now .var", has_text="k_all").hover()
     expect(value).to_have_class(re.compile("lit"))

@@ -35,8 +35,7 @@ def stop(data: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
 
 
 def test_every_line_that_is_stepped_to_has_words_of_its_own(data: dict[str, Any]) -> None:
-    """And no words are left over when the engine changes."""
-    assert {stop["key"] for stop in data["stops"]} == set(WORDS["line"]) - {"other"}
+    assert {stop["key"] for stop in data["stops"]} <= set(WORDS["line"]) - {"other"}
 
 
 def test_the_sentences_name_only_what_is_there(data: dict[str, Any]) -> None:
