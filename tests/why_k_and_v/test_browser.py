@@ -193,6 +193,14 @@ def test_it_fits_every_window_and_a_long_text_is_folded(page: Page, app_url: str
     expect(page.locator(".card.folded").first).to_be_visible()
     weights = [float(text.replace("·", "0")) for text in page.locator(".fit").all_text_contents()]
     assert sum(weights) == pytest.approx(1, abs=0.005 * len(weights)), "folded weights are counted"
+    for stage in range(2, len(STAGES) + 1):
+        page.locator(f".stage[data-stage='{stage}']").click()
+        if page.locator(".scene-root[data-asking]").count():
+            page.locator(".next-step").click()
+        expect(page.locator(f".scene-root[data-stage='{stage}']")).to_be_visible()
+        over = page.evaluate("document.querySelector('.stMain').scrollWidth - innerWidth")
+        over = max(over, page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+        assert over <= 0, f"stage {stage}: {over} px sideways"
 
 
 def test_no_serious_accessibility_violation(
