@@ -56,6 +56,11 @@ class KVCache:
         """Count the `n` rows that the pass has just written in every layer as filled."""
         self.length += n
 
+    @property
+    def position(self) -> int:
+        """Where the next token stands: behind all rows, since none is ever dropped here."""
+        return self.length
+
     def crop(self, n: int) -> None:
         """Forget all rows from position `n` on, as when the text is edited there.
 

@@ -78,7 +78,8 @@ class Transformer:
     ) -> Float[Tensor, "batch rows vocab_size"]:
         """Run the tokens behind those in `cache`, store their keys and values there, return their logits.
 
-        Without a cache the tokens stand at positions 0, 1, …; with one, behind its `length` rows.
+        Without a cache the tokens stand at positions 0, 1, …; with one, at its `position`, which is behind its
+        `length` rows unless it has dropped some. In the shapes below, end counts the rows that are there.
         `last_only` reads out the last row alone (rows = 1), all that the next token needs; otherwise
         rows = q_len. With a tap, attention is written out so that its scores exist; without one it may
         take torch's fused kernel.
@@ -87,7 +88,8 @@ class Transformer:
         """
         cfg = self.config
         batch, q_len = token_ids.shape
-        start = 0 if cache is None else cache.length
+        start = 0 if cache is None else cache.position  # in the text
+        kept = 0 if cache is None else cache.length  # earlier rows: fewer where the cache has dropped some
         end = start + q_len
         if q_len == 0:
             raise PromptError("There is no token to run; a prompt needs at least one.")
@@ -117,14 +119,14 @@ class Transformer:
             k_all = at("attn.k_all", k_all)  # [batch, n_kv_heads, end, head_dim]
             v_all = at("attn.v_all", v_all)  # [batch, n_kv_heads, end, head_dim]
             if tap is None:
-                z = _fused_attention(q, k_all, v_all, start, cfg.window)
+                z = _fused_attention(q, k_all, v_all, kept, cfg.window)
             else:
                 # A KV head's keys serve group_size neighbouring query heads.
                 keys = k_all.repeat_interleave(cfg.group_size, dim=1)  # [batch, n_heads, end, head_dim]
                 values = v_all.repeat_interleave(cfg.group_size, dim=1)  # [batch, n_heads, end, head_dim]
                 scores = q @ keys.mT / math.sqrt(cfg.head_dim)
                 scores = at("attn.scores", scores)  # [batch, n_heads, q_len, end]
-                hidden_keys = _hidden(start, end, cfg.window, self.device)  # [q_len, end]
+                hidden_keys = _hidden(kept, kept + q_len, cfg.window, self.device)  # [q_len, end]
                 masked = at("attn.masked", scores.masked_fill(hidden_keys, -math.inf))
                 weights = at("attn.weights", masked.softmax(dim=-1))  # [batch, n_heads, q_len, end]
                 z = weights @ values
