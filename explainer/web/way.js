@@ -54,13 +54,15 @@ export function addressOf(page, params) {
  * A link to a page of the app that stays in the session; with Ctrl or ⌘ it opens a tab, as any link does.
  * @param {string} spec tag and classes, as el() takes them
  * @param {string} page
- * @param {{params?: Object<string, string> | null | (() => Object<string, string> | null)}} how `params` come on top
+ * @param {{params?: Object<string, string> | null | (() => Object<string, string> | null), anchor?: string}} how
+ *   `anchor` is a heading of the page; `params` come on top
  *   of what goes along, a function is asked for them when the link is clicked; without any the page opens as the
  *   learner has left it
  * @param {...(Node | string | null)} children
  */
-export function door(spec, page, { params = null }, ...children) {
-  const address = () => addressOf(page, typeof params === "function" ? params() : params);
+export function door(spec, page, { params = null, anchor = "" }, ...children) {
+  const at = anchor && `#${anchor}`; // Streamlit goes to a heading that the address names
+  const address = () => addressOf(page, typeof params === "function" ? params() : params) + at;
   const link = el(spec, { href: address() }, ...children);
   link.addEventListener("click", (event) => {
     link.href = address();
@@ -73,11 +75,11 @@ export function door(spec, page, { params = null }, ...children) {
 
 /**
  * A door to a place of kit/places.toml: what can be seen there. Nothing where its page is not known.
- * @param {{page: string, params: Object<string, string>, at: string}} place
+ * @param {{page: string, params: Object<string, string>, anchor: string, at: string}} place
  */
-export function placeDoor({ page, params, at }) {
+export function placeDoor({ page, params, anchor, at }) {
   const known = way()?.pages[page];
-  return known ? door("a.see", page, { params }, `${known.title}: ${at} →`) : null;
+  return known ? door("a.see", page, { params, anchor }, `${known.title}: ${at} →`) : null;
 }
 
 /** The door to the next idea; the token shown goes along where the next page has one. */
