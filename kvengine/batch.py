@@ -10,7 +10,6 @@ from torch import Tensor
 
 from kvengine.cache import KVCache
 from kvengine.cost import cache_bytes, weight_floats
-from kvengine.errors import PromptError
 from kvengine.generate import sampler, text_of_length
 from kvengine.hardware import synchronize
 from kvengine.model import Transformer
@@ -50,17 +49,13 @@ class BatchPoint:
 
 
 def texts(model: Transformer, prompt_ids: Sequence[int], n: int, count: int) -> Tensor:
-    """`count` texts of `n` tokens that begin like the prompt and go on differently. [count, n]
+    """`count` different texts of `n` tokens: what the model draws behind the prompt, begun at other places.
 
-    Each keeps a different part of the prompt, and the model draws the rest. Raises `PromptError` for no
-    prompt at all.
+    Each begins with the prompt's first token, the start of every text. [count, n] Raises `PromptError` for no
+    prompt at all, `ContextLengthError` where n + count is more than the model's positions.
     """
-    if not prompt_ids:
-        raise PromptError("There is no token to run; a prompt needs at least one.")
-    kept = [1 + i % len(prompt_ids) for i in range(count)]
-    rows = [
-        text_of_length(model, prompt_ids[:k], n, sampler=sampler(1.0, seed=i)) for i, k in enumerate(kept)
-    ]
+    long = text_of_length(model, prompt_ids, n + count, sampler=sampler(1.0))
+    rows = [(long[0], *long[1 + i : n + i]) for i in range(count)]
     return torch.tensor(rows, device=model.device)
 
 

@@ -9,19 +9,28 @@ from explainer.memory.choice import LONGEST, PARTS, MemoryChoice
 from explainer.memory.inputs import chosen, followed
 from explainer.memory.words import tell
 
+# Headings as large as those in the scenes, and sizes that break into lines.
+STYLE = """<style>
+.stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
+.stMainBlockContainer [data-testid="stHeading"] h3 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
+.kv-sizes { display: flex; flex-wrap: wrap; gap: 0.3rem 2.6rem; margin: 0; }
+.kv-sizes dt { font-size: 0.9rem; }
+.kv-sizes dd { margin: 0; font-size: 1.9rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
+</style>"""
+
 own = session.own(MemoryChoice)
 part = own.part if own.part in PARTS else next(iter(PARTS))
 
-with st.container(key="memory_parts"):
-    st.segmented_control(
-        tell("page.part"),
-        list(PARTS),
-        format_func=lambda name: PARTS[name],
-        key=followed("m_part", part),
-        required=True,
-        label_visibility="collapsed",
-        on_change=chosen("m_part", "part"),
-    )
+st.html(STYLE)
+st.segmented_control(
+    tell("page.part"),
+    list(PARTS),
+    format_func=lambda name: PARTS[name],
+    key=followed("m_part", part),
+    required=True,
+    label_visibility="collapsed",
+    on_change=chosen("m_part", "part"),
+)
 if part != own.part:
     st.warning(tell("page.unknown_part", part=plain(own.part)), icon=":material/info:")
 prompt = session.prompt_ids()

@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from explainer.kit.palette import Palette, faded, lay_out
+from explainer.kit.palette import Palette, lay_out
 from explainer.memory.calculator import Sum
 from explainer.memory.words import size
 from kvengine.batch import BatchPoint
@@ -168,6 +168,7 @@ def bounds(of: Sum, palette: Palette) -> go.Figure:
         )
     figure.update_xaxes(title="sequences at once", type="log", **_ticks(points))
     figure.update_yaxes(title="tokens per second, at most", type="log", exponentformat="none", dtick=1)
+    figure.update_yaxes(separatethousands=True)
     figure.update_layout(height=340)
     return figure
 
@@ -204,6 +205,7 @@ def measured(points: Sequence[BatchPoint], palette: Palette) -> go.Figure:
     )
     figure.update_xaxes(title="sequences at once", type="log", tickvals=x, ticktext=[str(b) for b in x])
     figure.update_yaxes(title="tokens per second", type="log", exponentformat="none", dtick="D2")
+    figure.update_yaxes(separatethousands=True)
     figure.update_layout(height=340)
     return figure
 
@@ -214,7 +216,7 @@ def read_bytes(points: Sequence[tuple[int, float, float]], palette: Palette) -> 
     lay_out(figure, palette)
     x = [f"{batch:,}" for batch, _, _ in points]
     bars = (
-        ("its share of the weights", [w for _, w, _ in points], faded(palette.ink, 0.45), "/"),
+        ("its share of the weights", [w for _, w, _ in points], palette.muted, "/"),
         ("its own cache", [c for _, _, c in points], palette.blue, ""),
     )
     for name, values, colour, shape in bars:
@@ -222,7 +224,11 @@ def read_bytes(points: Sequence[tuple[int, float, float]], palette: Palette) -> 
             x=x,
             y=[value / 1e6 for value in values],
             name=name,
-            marker={"color": colour, "pattern": {"shape": shape, "size": 6, "fgcolor": palette.paper}},
+            marker={
+                "color": colour,
+                "pattern": {"shape": shape, "size": 6, "fgcolor": colour, "bgcolor": palette.paper},
+                "line": {"color": colour, "width": 1},
+            },
             customdata=[size(value) for value in values],
             hovertemplate="%{x}: %{customdata}<extra>%{fullData.name}</extra>",
         )

@@ -7,6 +7,10 @@ from explainer.kit.asking import Option, asked
 from explainer.kit.encode import token_label
 from explainer.memory.runs import Continued, Sharing
 from explainer.memory.words import WORDS, explained
+from kvengine.presets import presets
+
+#: A large model that shares, named as an example.
+OTHER = presets()["llama-3.1-8b"]
 
 TextsOf = Callable[[Sequence[int]], list[str]]
 
@@ -25,6 +29,7 @@ def scene(found: Sharing, texts_of: TextsOf) -> dict[str, Any]:
             *(_question(a, b, first) for a, b in zip(found.models, found.models[1:], strict=False)),
         ],
         "caveat": {
+            "share": _share(last.config.kv_floats_per_token, first.config.kv_floats_per_token),
             "most": _rise(first, max(found.models, key=lambda m: m.loss)),
             "token": token_label(texts_of(first.token_ids[:1])[0]),
         },
@@ -54,6 +59,8 @@ def _model(model: Continued, first: Continued, texts_of: TextsOf) -> dict[str, A
             "floats": f"{floats:,}",
             "bytes": f"{4 * floats:,}",
             "share": _share(floats, first.config.kv_floats_per_token),
+            "other": OTHER.name,
+            "other_group": f"{OTHER.shape.n_heads // OTHER.shape.n_kv_heads}",
             "loss": f"{model.loss:.3f}",
             "best": f"{first.loss:.3f}",
         },
@@ -78,6 +85,7 @@ def _question(before: Continued, model: Continued, first: Continued) -> dict[str
         "heads": f"{model.config.n_heads}",
         "floats": f"{floats:,}",
         "floats_before": f"{floats_before:,}",
+        "share": _share(floats, first.config.kv_floats_per_token),
         "loss": f"{model.loss:.3f}",
         "best": f"{first.loss:.3f}",
     }

@@ -2,12 +2,19 @@
 
 import csv
 import io
+from collections.abc import Mapping
 
 from explainer.kit.words import count
 from explainer.memory.calculator import USABLE, Sum
 from explainer.memory.figures import contexts
 from explainer.memory.words import WORDS, digits, label, size, tell
 from kvengine.memory import kv_bytes
+
+
+def figures_row(told: Mapping[str, str]) -> str:
+    """Names and sizes as HTML, which breaks into lines where there is no room. All of it is ours."""
+    parts = (f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in told.items())
+    return f'<dl class="kv-sizes">{"".join(parts)}</dl>'
 
 
 def tokens(n: int) -> str:

@@ -83,7 +83,7 @@ def sharing(prompt: str) -> tuple[str, Sharing]:
             run = model(card.name)
             with COMPUTING:  # one by one, so that others get their turn
                 steps = list(generate(run, token_ids, max_new_tokens=CONTINUED, use_cache=True))
-                first = probabilities(steps[0].logits, 0)[steps[0].token_id]
+                first = probabilities(steps[0].logits, 0.0)[steps[0].token_id]
             if card.validation_loss is None:
                 continue
             models.append(

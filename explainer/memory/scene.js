@@ -3,8 +3,9 @@
 import blocks from "./blocks.js";
 import heads from "./heads.js";
 import live from "./live.js";
+import trade from "./trade.js";
 
-const PARTS = { now: live, heads, blocks };
+const PARTS = { now: live, heads, blocks, trade };
 
 /** @param {HTMLElement} root */
 export default function memory(root) {

@@ -2,7 +2,11 @@
 
 from collections.abc import Callable
 
+import streamlit as st
+
 from explainer.kit import cache, scene, session
+from explainer.kit.charts import chart, palette, prose
+from explainer.memory import figures
 from explainer.memory.choice import MemoryChoice
 from explainer.memory.heads_scene import scene as sharing_heads
 from explainer.memory.runs import growth, sharing
@@ -10,6 +14,9 @@ from explainer.memory.scene import measured
 from explainer.memory.scene import scene as growing
 from explainer.memory.show_blocks import blocks
 from explainer.memory.show_model import model
+from explainer.memory.show_speed import speed
+from explainer.memory.trade_scene import scene as traded
+from explainer.memory.words import label, tell
 
 NAME = "memory"
 
@@ -46,11 +53,34 @@ def heads(_ids: tuple[int, ...]) -> None:
     )
 
 
+def trade(ids: tuple[int, ...]) -> None:
+    """The table with and without, and the growth as a line."""
+    common, card = session.common(), session.card()
+    scene.mount(NAME, {"part": "trade"} | traded(card.config, len(ids)), on_shape_change=lambda: None)
+    _, found = growth(card.name, ids, temperature=common.temperature, seed=common.seed)
+    counts = range(len(ids), len(ids) + len(found.used))
+    st.subheader(label("trade.growth.title"), anchor=False)
+    prose(tell("trade.growth.text", token=f"{found.used[1] - found.used[0]:,} bytes"))
+    alt = label("trade.growth.alt", first=f"{found.used[0]:,}", last=f"{found.used[-1]:,}")
+    chart(figures.straight(counts, found.used, palette()), "cache-growth", alt)
+    lines = ["tokens,bytes", *(f"{n},{used}" for n, used in zip(counts, found.used, strict=True))]
+    st.download_button(
+        label("trade.growth.csv"),
+        "\n".join(lines) + "\n",
+        label("trade.growth.csv_file"),
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
 #: The parts that run the prompt.
-WITH_TEXT = {"now", "heads", "blocks"}
+WITH_TEXT = {"now", "heads", "blocks", "trade"}
 SHOWN: dict[str, Callable[[tuple[int, ...]], None]] = {
     "now": now,
     "model": model,
     "heads": heads,
+    "speed": speed,
     "blocks": blocks,
+    "trade": trade,
 }

@@ -117,15 +117,11 @@ def _own_numbers(own: MemoryChoice) -> None:
 
 
 def results(of: Sum) -> None:
-    columns = st.columns(4)
-    told = (
-        (label("model.token"), size(of.token)),
-        (label("model.sequence"), size(of.sequence)),
-        (label("model.all", batch=f"{of.batch:,}"), size(of.cache)),
-        (label("model.beside"), size(of.weights)),
-    )
-    for column, (name, value) in zip(columns, told, strict=True):
-        column.metric(name, value)
+    told = {label("model.token"): size(of.token), label("model.sequence"): size(of.sequence)}
+    if of.batch > 1:
+        told[label("model.all", batch=f"{of.batch:,}")] = size(of.cache)
+    told[label("model.beside")] = size(of.weights)
+    st.html(said.figures_row(told))
     st.markdown(said.formula_line(of))
     st.markdown(said.kind_line(of))
     st.markdown(f"{said.fits_line(of)} {said.outweighs_line(of)}")

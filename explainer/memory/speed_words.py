@@ -1,0 +1,137 @@
+"""What the part on speed says: of measured batches, and of the bound on a GPU."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from explainer.kit.measure import Setting
+from explainer.kit.units import byte_size, milliseconds, times
+from explainer.kit.words import count
+from explainer.memory.calculator import Sum
+from explainer.memory.figures import BATCHES
+from explainer.memory.measure import Load
+from explainer.memory.words import WORDS, digits, tell
+from kvengine import Config
+from kvengine.batch import BatchPoint
+from kvengine.cost import cache_bytes, weight_floats
+
+
+def text(model: str, load: Load) -> str:
+    return tell("speed.text", model=model, length=count(load.length, "token"))
+
+
+def counted_points(config: Config, load: Load) -> list[tuple[int, float, float]]:
+    """(texts at once, bytes of the weights for each, bytes of its own cache) of the running model."""
+    cache = cache_bytes(config, load.length + load.steps // 2)
+    return [(batch, 4 * weight_floats(config) / batch, float(cache)) for batch in load.sizes]
+
+
+def read_points(of: Sum) -> list[tuple[int, float, float]]:
+    """The same of the calculator's model."""
+    return [(batch, of.read_weights / batch, float(of.sequence)) for batch in BATCHES if batch <= 256]
+
+
+def model_line(of: Sum) -> str:
+    return f"{of.model.name}, {count(of.tokens, 'token')}"
+
+
+def measured_line(points: Sequence[BatchPoint]) -> str:
+    first, last = points[0], points[-1]
+    return tell(
+        "speed.said",
+        batch=f"{last.batch}",
+        rate=f"{last.tokens_per_second:,.0f}",
+        times=times(last.tokens_per_second / first.tokens_per_second),
+        slower=times(last.median / first.median),
+        bytes=byte_size(last.bytes_per_token),
+        alone=byte_size(first.bytes_per_token),
+    )
+
+
+def why_line(points: Sequence[BatchPoint]) -> str:
+    first, last = points[0], points[-1]
+    return tell(
+        "speed.why", alone=digits(_speed(first)), together=digits(_speed(last)), batch=f"{last.batch}"
+    )
+
+
+def _speed(point: BatchPoint) -> float:
+    """GB a second that a step read at least."""
+    return (point.weight_bytes + point.cache_bytes) / point.median / 1e9
+
+
+def to_csv(points: Sequence[BatchPoint]) -> str:
+    """The measured points, times in seconds and sizes in bytes."""
+    lines = [",".join(field.name for field in fields(BatchPoint))]
+    lines += [",".join(str(getattr(point, field.name)) for field in fields(point)) for point in points]
+    return "\n".join(lines) + "\n"
+
+
+def proof_line(points: Sequence[BatchPoint]) -> str:
+    same = all(point.same for point in points)
+    return tell(
+        "speed.proof",
+        compared=f"{sum(point.compared for point in points):,}",
+        same=WORDS["speed"]["same" if same else "differs"],
+        difference=small(max(point.difference for point in points)),
+    )
+
+
+def rows(points: Sequence[BatchPoint]) -> list[dict[str, str]]:
+    columns = WORDS["speed"]["columns"]
+    return [
+        dict(
+            zip(
+                columns,
+                (
+                    f"{p.batch}",
+                    milliseconds(p.median),
+                    f"{p.tokens_per_second:,.0f}",
+                    byte_size(p.bytes_per_token),
+                    digits(_speed(p)),
+                    "yes" if p.same else "no",
+                    small(p.difference),
+                ),
+                strict=True,
+            )
+        )
+        for p in points
+    ]
+
+
+def machine_line(setting: Setting, load: Load) -> str:
+    hardware = setting.hardware
+    return tell(
+        "speed.machine",
+        name=hardware.name,
+        threads=count(hardware.threads, "thread"),
+        turns=f"{load.turns}",
+        steps=f"{load.steps}",
+    )
+
+
+def bound_line(of: Sum) -> str:
+    if not of.read_weights:
+        return tell("speed.unknown")
+    gpu = of.gpu.name if of.cards == 1 else f"{of.cards} × {of.gpu.name}"
+    said = tell(
+        "speed.bound_one" if of.batch == 1 else "speed.bound",
+        gpu=gpu,
+        bandwidth=f"{of.cards * of.gpu.bandwidth / 1e9:,.0f}",
+        batch=count(of.batch, "sequence"),
+        weights=byte_size(of.read_weights),
+        caches=byte_size(of.cache),
+        rate=digits(of.bound),
+        each=digits(of.bound / of.batch),
+    )
+    if of.model.active != of.model.parameters:
+        said += " " + tell("speed.active", active=digits(of.model.active / 1e9))
+    return f"{said} " + tell(
+        "speed.far",
+        tokens=count(of.tokens, "token"),
+        most=digits(of.cards * of.gpu.bandwidth / of.sequence),
+    )
+
+
+def small(x: float) -> str:
+    """7.6e−6, or 0."""
+    return "0" if x == 0 else f"{x:.1e}".replace("e-0", "e−").replace("e-", "e−")
