@@ -16,7 +16,7 @@ from tools.browser import find_browser, launch_args
 from tools.server import serve
 
 BARE = 'import streamlit as st\n\nst.write("Hello")\n'
-PAIRS = 5
+PAIRS = 10
 GOAL = 1.3  # for the start page
 
 #: Addresses, and what of a page is there when it can be used.
@@ -24,7 +24,7 @@ PAGES = {
     "/": ".next-step:enabled",
     "/walkthrough": ".next-step:enabled",
     "/avoided_work": ".next-step:enabled",
-    "/timing": ".scene-root > *",
+    "/timing": ".stMain button[data-testid^=stBaseButton]:enabled",
 }
 
 # Looks at every frame, so that the clock stops in the page and not when the answer has come out of it.
