@@ -7,17 +7,17 @@ import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
 
 const MORPH_MS = 450;
-const WIDTH = 760;
+const LEAST = 300; // px of the picture's width
 const TALL = 190;
 const QUERY = 34; // y of the queries
 const KEPT = 138; // y of the keys and values
 
-/** Where each of `n` KV heads lies, when only `kv` are left: those of a group lie on each other. */
-export const places = (n, kv, width) =>
+/** Where each of `n` KV heads lies, from 0 to 1, when only `kv` are left: those of a group lie on each other. */
+export const places = (n, kv) =>
   Array.from({ length: n }, (_, i) => {
     const size = n / kv;
     const group = Math.floor(i / size);
-    return ((group * size + (size - 1) / 2 + 0.5) * width) / n;
+    return (group * size + size / 2) / n;
   });
 
 /** @param {HTMLElement} root */
@@ -33,27 +33,32 @@ export default function heads(root) {
   heading.classList.remove("sr");
   root.querySelector(".text-line").before(heading, lead);
   stage.text.remove();
-  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${TALL}`, class: "sharing", role: "img" });
+  const drawing = svg("svg", { height: TALL, class: "sharing", role: "img" });
   const cards = el("div.cards");
   const caveat = el("p.caveat.quiet");
   stage.picture.append(drawing, cards, caveat);
-  const room = onRoom(root, stage.picture, () => {});
+  const room = onRoom(root, stage.picture, () => stepper && draw(places(scene.n_heads, chosen().kv)));
 
   const chosen = () => scene.models[stepper.place.stage - 1];
 
-  function draw(xs) {
-    at = xs;
+  function draw(to) {
+    at = to;
     const n = scene.n_heads;
-    const queries = places(n, n, WIDTH);
+    const width = Math.max(LEAST, drawing.clientWidth);
+    drawing.setAttribute("viewBox", `0 0 ${width} ${TALL}`);
+    const xs = to.map((x) => x * width);
+    const queries = places(n, n).map((x) => x * width);
+    const box = Math.min(36, width / n / 2 - 2); // K and V, side by side
+    const radius = Math.min(15, box);
     const { words } = scene;
     const lines = queries.map((x, i) =>
-      svg("line", { x1: x, y1: QUERY + 15, x2: xs[i], y2: KEPT - 17, class: "reads" }),
+      svg("line", { x1: x, y1: QUERY + radius, x2: xs[i], y2: KEPT - 17, class: "reads" }),
     );
     const asks = queries.map((x, i) =>
       svg(
         "g",
         {},
-        svg("circle", { cx: x, cy: QUERY, r: 15, class: "query" }),
+        svg("circle", { cx: x, cy: QUERY, r: radius, class: "query" }),
         svg("text", { x, y: QUERY + 4.5 }, `q${"₀₁₂₃₄₅₆₇₈₉"[i] ?? i}`),
       ),
     );
@@ -61,10 +66,10 @@ export default function heads(root) {
       svg(
         "g",
         {},
-        svg("rect", { x: x - 36, y: KEPT - 17, width: 35, height: 34, rx: 5, class: "kept" }),
-        svg("rect", { x: x + 1, y: KEPT - 17, width: 35, height: 34, rx: 5, class: "kept" }),
-        svg("text", { x: x - 18.5, y: KEPT + 4.5 }, "K"),
-        svg("text", { x: x + 18.5, y: KEPT + 4.5 }, "V"),
+        svg("rect", { x: x - box, y: KEPT - 17, width: box - 1, height: 34, rx: 5, class: "kept" }),
+        svg("rect", { x: x + 1, y: KEPT - 17, width: box - 1, height: 34, rx: 5, class: "kept" }),
+        svg("text", { x: x - box / 2, y: KEPT + 4.5 }, "K"),
+        svg("text", { x: x + box / 2, y: KEPT + 4.5 }, "V"),
       ),
     );
     drawing.replaceChildren(
@@ -94,7 +99,7 @@ export default function heads(root) {
     const model = chosen();
     const { words } = scene;
     const told = words.stage[stepper.place.stage - 1];
-    morph(places(scene.n_heads, model.kv, WIDTH));
+    morph(places(scene.n_heads, model.kv));
     drawing.setAttribute("aria-label", fill(told.title, model.values));
     stage.told.replaceChildren(
       el(

@@ -45,7 +45,7 @@ def _model(model: Continued, first: Continued, texts_of: TextsOf) -> dict[str, A
     return {
         "kv": config.n_kv_heads,
         "floats": floats,
-        "loss": f"{model.loss:.3f}",
+        "loss": f"{model.loss:.4f}",
         "rise": _rise(first, model),
         "texts": texts,
         "token": token_label(texts[0]),
@@ -61,8 +61,8 @@ def _model(model: Continued, first: Continued, texts_of: TextsOf) -> dict[str, A
             "share": _share(floats, first.config.kv_floats_per_token),
             "other": OTHER.name,
             "other_group": f"{OTHER.shape.n_heads // OTHER.shape.n_kv_heads}",
-            "loss": f"{model.loss:.3f}",
-            "best": f"{first.loss:.3f}",
+            "loss": f"{model.loss:.4f}",
+            "best": f"{first.loss:.4f}",
         },
     }
 
@@ -86,8 +86,8 @@ def _question(before: Continued, model: Continued, first: Continued) -> dict[str
         "floats": f"{floats:,}",
         "floats_before": f"{floats_before:,}",
         "share": _share(floats, first.config.kv_floats_per_token),
-        "loss": f"{model.loss:.3f}",
-        "best": f"{first.loss:.3f}",
+        "loss": f"{model.loss:.4f}",
+        "best": f"{first.loss:.4f}",
     }
     if model.config.n_kv_heads == 1:
         rise = model.loss / first.loss - 1
