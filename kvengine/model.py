@@ -78,8 +78,8 @@ class Transformer:
     ) -> Float[Tensor, "batch rows vocab_size"]:
         """Run the tokens behind those in `cache`, store their keys and values there, return their logits.
 
-        Without a cache the tokens stand at positions 0, 1, …; with one, at its `position`, which is behind its
-        `length` rows unless it has dropped some. In the shapes below, end counts the rows that are there.
+        Without a cache the tokens stand at positions 0, 1, …; with one, at its `position`, which is behind
+        its `length` rows unless it has dropped some. In the shapes below, end counts the rows that are there.
         `last_only` reads out the last row alone (rows = 1), all that the next token needs; otherwise
         rows = q_len. With a tap, attention is written out so that its scores exist; without one it may
         take torch's fused kernel.

@@ -1,9 +1,9 @@
 """Cache policies: which rows of a cache stay when it is full, each as the rule of its paper.
 
 A policy is asked after every pass, never before, and the newest row always stays. It sees the cache that it
-has to thin out (`policy_cache.py`) and gives each row a score: those with the highest stay, in every layer and
-KV head for itself. With grouped heads one KV head keeps one set of rows, so what the query heads of a group
-say is averaged. The model knows nothing of it. Formats of fewer bits are in `quantised.py`.
+has to thin out (`policy_cache.py`) and gives each row a score: those with the highest stay, in every layer
+and KV head for itself. With grouped heads one KV head keeps one set of rows, so what the query heads of a
+group say is averaged. The model knows nothing of it. Formats of fewer bits are in `quantised.py`.
 """
 
 from dataclasses import dataclass
@@ -116,7 +116,10 @@ class Sinks(Window):
 
 @dataclass(frozen=True)
 class HeavyHitters(Evicting):
-    """Rows that got the most attention so far, summed over all queries, and the newest half. H2O, arXiv 2306.14048."""
+    """Rows that got the most attention so far, summed over all queries, and the newest half.
+
+    H2O, arXiv 2306.14048.
+    """
 
     title = "Heavy hitters (H2O)"
     paper = "arXiv 2306.14048"
@@ -130,7 +133,7 @@ class HeavyHitters(Evicting):
 
 @dataclass(frozen=True)
 class LastLook(Evicting):
-    """The rows that the newest query weighs most, averaged over all heads of a layer. TOVA, arXiv 2401.06104."""
+    """The rows that the newest query weighs most, in the mean of a layer's heads. TOVA, arXiv 2401.06104."""
 
     title = "Last look (TOVA)"
     paper = "arXiv 2401.06104"
@@ -178,7 +181,8 @@ class SmallKeys(Evicting):
 
     def scores(self, cache: "PolicyCache") -> Tensor:
         # The rotation keeps lengths, so that it does not matter whether the keys are turned already.
-        return -torch.linalg.vector_norm(cache.k[..., : cache.length, :], dim=-1)
+        lengths: Tensor = torch.linalg.vector_norm(cache.k[..., : cache.length, :], dim=-1)
+        return -lengths
 
 
 @dataclass(frozen=True)

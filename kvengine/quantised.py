@@ -7,7 +7,6 @@ format can hold; a serving engine would store the codes, and unpack them in its 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from kvengine.policies import Policy
@@ -22,11 +21,12 @@ SCALE_BITS = 16
 def _in_groups(x: Tensor, group: int) -> Tensor:
     """The last axis in groups; one that is no multiple is a group by itself."""
     width = x.shape[-1]
-    return x.unflatten(-1, (-1, group if width % group == 0 else width))
+    size = group if width % group == 0 else width
+    return x.reshape(*x.shape[:-1], -1, size)
 
 
 def round_symmetric(x: Tensor, bits: int, group: int) -> Tensor:
-    """Each group of the last axis rounded to whole multiples of its scale, largest magnitude / (2^(bits−1) − 1)."""
+    """Each group of the last axis rounded to multiples of its scale: largest magnitude / (2^(bits−1) − 1)."""
     parts = _in_groups(x, group)
     most = 2 ** (bits - 1) - 1
     scale = (parts.abs().amax(dim=-1, keepdim=True) / most).half().to(x.dtype)
@@ -47,7 +47,7 @@ def round_between(x: Tensor, bits: int, group: int) -> Tensor:
 class Rounded(Policy):
     """Each row by itself, `width` bits a number and a scale for every `group` of them.
 
-    With groups of 32 this is llama.cpp's q8_0 and q4_0 but for their order of bits: 8.5 and 4.5 bits a number.
+    Groups of 32 are those of llama.cpp's q8_0 and q4_0: 8.5 and 4.5 bits a number, with a scale of 16.
     """
 
     width: int = 8
@@ -68,8 +68,8 @@ class Rounded(Policy):
 class Kivi(Policy):
     """Keys rounded per channel, over `group` tokens; values per token, over up to `group` channels.
 
-    The newest rows stay as they are: keys until a whole group of tokens has come, values for `group` tokens.
-    Each group has a scale and a zero point. KIVI, arXiv 2402.02750, whose example has groups of 32 and 2 bits.
+    The newest rows stay as they are: keys until a whole group of tokens has come, values for `group`
+    tokens. Each group has a scale and a zero point. KIVI, arXiv 2402.02750, whose example has groups of 32.
     """
 
     width: int = 2
