@@ -35,8 +35,13 @@ export function layersOf(rows, labels, words, { title, note = "", picked = -1, p
       cell.told = { count: counts[i], largest: largest[i], numbers: rows.numbers, label: labels[i], layer };
       return cell;
     });
-    const name = fill(words.layer, { layer: String(layer) });
-    return el("div.held-row", { role: "row" }, el("span.held-name", { role: "rowheader" }, name), ...cells);
+    const name = [el("span.long", {}, `${words.layer} `), String(layer)];
+    return el(
+      "div.held-row",
+      { role: "row" },
+      el("span.held-name", { role: "rowheader" }, ...name),
+      ...cells,
+    );
   };
   const heads = labels.map((label, i) => {
     if (!pick || i === 0)
