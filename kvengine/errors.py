@@ -6,6 +6,7 @@ KVEngineError
 ├── PromptError          a prompt or a setting that no model can run
 ├── SizeError            numbers of which no cache can be made (memory.py)
 ├── TraceError           requests that cannot be served (paging.py)
+├── PolicyError          a budget that a cache policy cannot work with (policies.py)
 ├── RecordingError       a recorded run that cannot be read (recording.py)
 └── in explainer/kit: QueueFull (lab.py), MeasurementLost and MeasurementFailed (process.py)
 

@@ -1,4 +1,4 @@
-"""A cache that a policy thins out after every pass: rows know where they stood, and the model knows nothing."""
+"""A cache that a policy thins out after every pass: rows know where they stood, the model does not."""
 
 import torch
 from torch import Tensor

@@ -31,7 +31,8 @@ def round_symmetric(x: Tensor, bits: int, group: int) -> Tensor:
     most = 2 ** (bits - 1) - 1
     scale = (parts.abs().amax(dim=-1, keepdim=True) / most).half().to(x.dtype)
     steps = (parts / scale.where(scale > 0, 1)).round().clamp(-most, most)
-    return (steps * scale).flatten(-2)
+    rounded: Tensor = (steps * scale).flatten(-2)
+    return rounded
 
 
 def round_between(x: Tensor, bits: int, group: int) -> Tensor:
@@ -40,7 +41,8 @@ def round_between(x: Tensor, bits: int, group: int) -> Tensor:
     low = parts.amin(dim=-1, keepdim=True).half().to(x.dtype)
     scale = ((parts.amax(dim=-1, keepdim=True) - low) / (2**bits - 1)).half().to(x.dtype)
     steps = ((parts - low) / scale.where(scale > 0, 1)).round().clamp(0, 2**bits - 1)
-    return (steps * scale + low).flatten(-2)
+    rounded: Tensor = (steps * scale + low).flatten(-2)
+    return rounded
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ class Watched:
     """A text under one policy; of the cache one layer and KV head, seen by one of its query heads.
 
     The text has `tokens`, the first `prompt` of them given. `kept` is [tokens, tokens]: after the pass of the
-    token at i, is the row of the token at j still there? `weights` are those that the query at i gave the rows
-    it read, and `missed` those it would have given to all rows so far had none been dropped, likewise.
+    token at i, is the row of the token at j still there? `weights` are those that the query at i gave the
+    rows it read, and `missed` those it would have given to all rows so far had none been dropped, likewise.
     `chosen` and `probability` tell of each pass the likeliest next token, [tokens]. `keys` are its rows as
     they were stored, [tokens, head_dim]; `bits` what its cache took after each pass, all layers and heads.
     """
