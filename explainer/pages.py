@@ -41,7 +41,7 @@ PAGES = (
     Page("by_hand", "By hand", HandChoice),
     Page("timing", "Timing lab", group="Measure"),
     Page("memory", "Memory", MemoryChoice, "Measure"),
-    Page("prompt_caching", "Prompt caching", PromptCachingChoice, "Use"),
+    Page("prompt_caching", "Prompt caching", PromptCachingChoice, "Use", controls_wait=True),
     Page("code", "Code", CodeChoice, "Use", token="token"),
     Page("heard", "You may have heard", group="Look up"),
     Page("glossary", "Glossary", group="Look up"),

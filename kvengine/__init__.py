@@ -3,8 +3,8 @@
 Reading order: `model.py` (the forward pass), `cache.py` (what it keeps), `generate.py` (the loop around it),
 `trace.py` (how a pass is recorded), `graph.py` (its operations as data), `cost.py` (what it multiplies and
 reads), `walk.py` (each step proved), `experiments.py` and `compare.py` (two passes compared, and the premise
-broken), `timing.py` (both measured), `memory.py` (what any model's cache takes). `paper.py` is a model for
-pencil and paper.
+broken), `timing.py` (both measured), `memory.py` (what any model's cache takes), `prefix.py` and
+`reuse.py` (a cache that outlives its request). `paper.py` is a model for pencil and paper.
 """
 
 from kvengine.cache import KVCache

@@ -7,11 +7,8 @@ from explainer.prompt_caching import visit
 from explainer.prompt_caching.choice import PARTS, PromptCachingChoice
 
 NAME = "prompt_caching"
-# The texts of this page are its own: of the row above only the model is used, and it waits until asked for.
-STYLE = """<style>
-body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
-.st-key-controls :is(.st-key-w_prompt, .st-key-w_example) { display: none; }
-</style>"""
+# The texts of this page are its own: of the row above only the model is used.
+STYLE = "<style>.st-key-controls :is(.st-key-w_prompt, .st-key-w_example) { display: none; }</style>"
 
 common, own, card = session.common(), session.own(PromptCachingChoice), session.card()
 st.html(STYLE)
@@ -38,5 +35,6 @@ scene.mount(
         **here.frame(room, own),
     },
     on_act_change=act,
+    on_controls_change=lambda: None,
     on_want_change=lambda: None,
 )

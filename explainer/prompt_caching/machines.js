@@ -54,6 +54,7 @@ export function createMachines(around) {
   return {
     node,
     show(body) {
+      /** @type {[number, string][]} */
       const counts = Array.from({ length: body.most }, (_, i) => [i + 1, String(i + 1)]);
       const rooms = body.stores.map((n) => [n, fill(words.room, { tokens: n.toLocaleString("en") })]);
       settings.replaceChildren(

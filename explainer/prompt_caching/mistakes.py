@@ -1,7 +1,7 @@
 """What people get wrong: pairs of requests, the second served from a store that holds the first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from explainer.prompt_caching.pricing import common
 from explainer.prompt_caching.room import prompt_of
 from kvengine import sampler
 from kvengine.cost import cache_bytes
-from kvengine.prefix import prefix_cache
+from kvengine.prefix import Change, prefix_cache
 from kvengine.reuse import Parted, Served, parted, serve
 
 #: The temperature of the second request where only that changes.
@@ -39,13 +39,11 @@ class Pair:
 
     @property
     def nbytes(self) -> int:
-        """Of the memory: the blocks that the first request left, and what was compared."""
-        blocks = self.before.change.stored + self.after.change.stored
-        tensors = [tensor for block in blocks for tensor in block.payload]
-        return sum(tensor.nbytes for tensor in tensors) + 4 * self.parted.k_largest.nbytes
+        """Of the memory: what was compared, and as much again for tokens and texts."""
+        return 8 * self.parted.k_largest.nbytes + 8192
 
 
-_PAIRS: Shelf[str, Pair] = Shelf(16 * MIB)
+_PAIRS: Shelf[str, Pair] = Shelf(4 * MIB)
 
 
 def pair(name: str, block: int, key: str) -> Pair:
@@ -66,6 +64,8 @@ def _pair(name: str, block: int, key: str) -> Pair:
         after = serve(run, after_ids, prefixes, new_tokens=ANSWER, sampler=sampler(warm), runs=1)
         known = (*before_ids, *before.answer_ids[:-1])
         rows = _rows(key, known, after_ids, len(before_ids))
+        # Their blocks go with the store, which nobody asks any more.
+        before, after = (replace(one, change=Change((), ())) for one in (before, after))
         return Pair(before, after, known, rows, parted(run, known, after_ids, rows))
 
 

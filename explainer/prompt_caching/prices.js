@@ -17,10 +17,11 @@ export function createPrices(around) {
   const chart = el("div.charts");
   const held = el("p.error", { role: "status" });
   const notes = el("div.notes");
+  const about = el("p.quiet");
   const node = el(
     "div.prices",
     {},
-    el("section.form", { "aria-label": words.rules }, rules, held),
+    el("section.form", { "aria-label": words.rules }, rules, held, about),
     table,
     chart,
     notes,
@@ -54,12 +55,33 @@ export function createPrices(around) {
     held.textContent = body.held ? fill(words.held, { names: body.held }) : "";
   }
 
+  /** A link to where the rules were read. */
+  function sourceOf({ name, source, link }) {
+    const label = fill(words.source_of, { name, source });
+    const attributes = {
+      href: link,
+      title: source,
+      "aria-label": label,
+      target: "_blank",
+      rel: "noreferrer",
+    };
+    return el("a", attributes, words.row_source);
+  }
+
   function drawTable(body) {
     const own = fill(body.example ? words.example : words.own_history, {
       requests: body.requests === 1 ? "1 request" : `${body.requests} requests`,
       gap: body.gaps.find(([gap]) => gap === body.gap)[1],
     });
-    const head = ["", words.row_cost, words.row_full, words.row_share, words.row_read, words.even];
+    const head = [
+      "",
+      words.row_cost,
+      words.row_full,
+      words.row_share,
+      words.row_read,
+      words.even,
+      words.row_source,
+    ];
     const rows = body.rows.map((row) => {
       const pick = el("button.pick", { type: "button", title: row.note || null }, row.name);
       pick.onclick = () => change({ preset: row.key });
@@ -72,6 +94,7 @@ export function createPrices(around) {
         el("td", {}, row.share),
         el("td", {}, row.read),
         el("td", {}, row.even === null ? words.never : String(row.even)),
+        el("td", {}, row.link ? sourceOf(row) : "–"),
       );
     });
     table.replaceChildren(
@@ -175,19 +198,10 @@ export function createPrices(around) {
 
   function drawNotes(body) {
     const chosen = body.rows.find((row) => row.key === body.preset);
-    const source = chosen.source
-      ? el(
-          "p.quiet",
-          {},
-          chosen.note,
-          " ",
-          el("a", { href: chosen.link, target: "_blank", rel: "noreferrer" }, chosen.source),
-        )
-      : null;
+    about.textContent = chosen.source ? `${chosen.note} ${chosen.source}, ${body.date}.` : words.yours;
     const list = body.unpriced.map((text) => el("li", {}, text));
     notes.replaceChildren(
       el("p.quiet", {}, fill(words.date, { date: body.date }), " ", words.currency),
-      ...(source ? [source] : []),
       el("details", {}, el("summary", {}, words.unpriced), el("ul", {}, ...list)),
     );
   }

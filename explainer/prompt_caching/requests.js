@@ -41,16 +41,16 @@ export function createRequests(around) {
   const settings = el("div.settings");
   const form = el(
     "section.form",
-    { "aria-label": words.name.system },
+    { "aria-label": words.form },
     ...PARTS.map((name) => el("label.part", {}, el("span", {}, words.name[name]), areas[name])),
     error,
     el("div.buttons", {}, send, ...others, clear),
     settings,
-    el("p.quiet.private", {}, words.private),
+    el("p.quiet.private", {}, words.private, " ", words.reset),
   );
   const history = el("div.history", { role: "group", "aria-label": words.history });
   const told = el("p.line");
-  const strip = el("div.strip-box", { tabindex: "0", role: "group", "aria-label": words.legend.computed });
+  const strip = el("div.strip-box", { tabindex: "0", role: "group", "aria-label": words.strip });
   const signs = el("div");
   const numbers = el("dl.numbers");
   const proved = el("div.proved");
@@ -98,7 +98,6 @@ export function createRequests(around) {
         (budget) => around.act("store", { budget }),
       ),
     );
-    settings.title = words.reset;
   }
 
   function drawHistory(entry) {
@@ -159,6 +158,7 @@ export function createRequests(around) {
     }
     const { line } = entry;
     told.replaceChildren(...say(line.text, line.values));
+    /** @type {{[at: number]: string}} */
     const names = {};
     let at = 0;
     PARTS.forEach((name, i) => {
@@ -184,7 +184,8 @@ export function createRequests(around) {
     details.append(...entry.proof_lines.map(({ text, values }) => el("p", {}, ...say(text, values))));
     details.append(el("p.quiet", {}, fill(words.number.measured, { runs: body.runs })));
     proved.replaceChildren(details);
-    treeTitle.textContent = fill(words.tree.title, { bytes: entry.tree.stored, budget: entry.tree.budget });
+    const { stored: bytes, budget, rate } = entry.tree;
+    treeTitle.textContent = fill(words.tree.title, { bytes, budget, rate });
     tree.replaceChildren(drawTree(entry.tree, words));
     if (spoken) around.live.textContent = told.textContent;
   }

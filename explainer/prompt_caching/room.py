@@ -1,15 +1,18 @@
 """One learner's store and what was sent to it. It belongs to the session: no two learners share one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from explainer.kit.cache import COMPUTING, model, tokenizer
 from explainer.prompt_caching.choice import ANSWER, LONGEST
 from explainer.prompt_caching.tree import Bar, bars
 from kvengine import ContextLengthError, PromptError, sampler
-from kvengine.cost import cache_bytes
-from kvengine.prefix import prefix_cache
+from kvengine.cost import cache_bytes, weight_floats
+from kvengine.prefix import Change, prefix_cache
 from kvengine.reuse import Served, serve
+
+#: Passes each way of which the fastest counts; of a model with more weights than SMALL two are slow enough.
+RUNS, SMALL = 5, 10_000_000
 
 #: Requests that are shown, and that are kept to be priced.
 SHOWN, KEPT = 6, 40
@@ -17,14 +20,20 @@ SHOWN, KEPT = 6, 40
 
 @dataclass(frozen=True)
 class Entry:
-    """A request of the history; `sizes` are the tokens of each of its parts, `stored` bytes after it."""
+    """A request of the history: `sizes` are the tokens of each of its parts, `kept` the blocks that it added.
+
+    `stored` are the bytes in the store after it, `hit_rate` the share of all tokens so far that was read. The
+    blocks themselves are the store's alone: a history that held them would keep what the store has pruned.
+    """
 
     number: int
     texts: tuple[str, ...]
     sizes: tuple[int, ...]
     served: Served
     tree: tuple[Bar, ...]
+    kept: int
     stored: int
+    hit_rate: float
 
 
 def prompt_of(name: str, texts: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -33,12 +42,12 @@ def prompt_of(name: str, texts: Sequence[str]) -> tuple[tuple[int, ...], tuple[i
     Each part is cut into tokens by itself, on a line of its own, as a chat's template does it: so no text can
     change the tokens of another.
     """
-    encode = tokenizer(name).encode
-    ids, sizes = encode(""), []
+    cut = tokenizer(name)
+    ids, sizes = [cut.start], []
     for text in texts:
         before = len(ids)
         if text:
-            ids = [*ids, *encode(text if before == 1 else "\n" + text)[1:]]
+            ids += cut.encode_part(text if before == 1 else "\n" + text)
         sizes.append(len(ids) - before)
     return tuple(ids), (1 + sizes[0], *sizes[1:])
 
@@ -49,6 +58,7 @@ class Room:
     def __init__(self, name: str, block: int, budget: int) -> None:
         self.name, self.block, self.budget = name, block, budget
         self.config = model(name).config
+        self.runs = RUNS if weight_floats(self.config) < SMALL else 2
         self.sent = 0
         self.empty()
         self.emptied = False  # by the learner
@@ -77,10 +87,24 @@ class Room:
             )
         with COMPUTING:
             served = serve(
-                model(self.name), ids, self.store, new_tokens=ANSWER, sampler=sampler(temperature, seed=seed)
+                model(self.name),
+                ids,
+                self.store,
+                new_tokens=ANSWER,
+                sampler=sampler(temperature, seed=seed),
+                runs=self.runs,
             )
         self.sent += 1
-        entry = Entry(self.sent, tuple(texts), sizes, served, self._tree(served), self.store.used_bytes)
+        entry = Entry(
+            number=self.sent,
+            texts=tuple(texts),
+            sizes=sizes,
+            served=replace(served, change=Change((), ())),
+            tree=self._tree(served),
+            kept=len(served.change.stored),
+            stored=self.store.used_bytes,
+            hit_rate=self.store.stats.hit_rate,
+        )
         self.history = [*self.history, entry][-KEPT:]
         return entry
 

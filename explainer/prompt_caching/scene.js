@@ -51,11 +51,11 @@ export default function promptCaching(root) {
   stage.text.remove();
   line.before(stage.rail);
   const unfold = root.querySelector(".unfold");
-  // The controls wait behind this button (pages/prompt_caching.py).
+  // The controls wait behind this button: Python draws them when it is pressed (explainer/frame.py).
   root.classList.add("folded");
   unfold.addEventListener("click", () => {
-    document.body.classList.add("kv-asked");
     root.classList.remove("folded");
+    send("controls", true);
   });
   const room = onRoom(root, stage.picture, () => {});
 
@@ -139,7 +139,6 @@ export default function promptCaching(root) {
     destroy() {
       stepper?.destroy();
       room.destroy();
-      document.body.classList.remove("kv-asked");
     },
   };
 }

@@ -21,6 +21,7 @@ from explainer.prompt_caching.words import (
     WORDS,
     line,
     mistake_values,
+    percent,
     proof,
     proof_lines,
     question,
@@ -33,8 +34,8 @@ from kvengine.memory import FORMATS, kv_bytes
 from kvengine.presets import presets
 from kvengine.reuse import Loaded, Served
 
-#: Passes of which the fastest counts (kvengine.reuse.serve, ask_behind).
-RUNS, RUNS_AHEAD = 5, 3
+#: Passes of which the fastest counts (kvengine.reuse.ask_behind).
+RUNS_AHEAD = 3
 
 #: Kept pays where it takes less than this share of the work: the first question only pays for the loading.
 PAYS = 0.95
@@ -68,7 +69,7 @@ def requests_scene(
         "budgets": list(budgets),
         "rooms": room_names(cache_bytes(room.config, 1), budgets),
         "error": error,
-        "runs": str(RUNS),
+        "runs": str(room.runs),
         "entries": [
             _entry(room, entry, room.history[: room.history.index(entry)], tokenizer, temperature)
             for entry in shown
@@ -97,6 +98,7 @@ def _entry(
         "proof": proof(served),
         "proof_lines": proof_lines(served, temperature),
         "tree": {
+            "rate": percent(entry.hit_rate),
             "stored": byte_size(entry.stored),
             "budget": byte_size(cache_bytes(room.config, room.budget)),
             "bars": [list(vars(bar).values()) for bar in entry.tree],

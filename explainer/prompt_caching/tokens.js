@@ -3,7 +3,7 @@
 import { el } from "../web/dom.js";
 
 /**
- * @param {{labels: string[], block: number, state: (i: number) => string, names?: Object<number, string>,
+ * @param {{labels: string[], block: number, state: (i: number) => string, names?: {[at: number]: string},
  *   answer?: string, mark?: number, label: string}} told
  *   `names` stand before the token at their place, `mark` is the token that stands out
  */
@@ -45,7 +45,13 @@ export function choice(label, options, value, chosen) {
   return el("label.field", {}, el("span", {}, label), select);
 }
 
-/** A number that can be changed. @param {(value: number) => void} chosen not called for what is no number */
+/**
+ * A number that can be changed.
+ * @param {string} label
+ * @param {number} value
+ * @param {{min?: number, max?: number, step?: number | string}} limits
+ * @param {(value: number) => void} chosen not called for what is no number
+ */
 export function number(label, value, { min = 0, max = Infinity, step = "any" }, chosen) {
   const attributes = { type: "number", min, max: Number.isFinite(max) ? max : null, step, value };
   const input = el("input", attributes);

@@ -47,7 +47,7 @@ def line(entry: Entry, earlier: list[Entry], *, block: int, budget: int) -> dict
         "block": f"{block:,}",
         "reused": f"{served.reused:,}",
         "computed": f"{served.computed:,}",
-        "stored": count(len(served.change.stored), "block was", "blocks were"),
+        "stored": count(entry.kept, "block was", "blocks were"),
     }
     if served.reused:
         ours, full = served.seconds
