@@ -8,7 +8,8 @@ const feet = new WeakMap(); // host of a foot -> what undoes it
 
 /** Streamlit calls this whenever the data or the theme change. */
 export default function bar(component) {
-  const { parentElement: host, data } = component;
+  const host = component.parentElement;
+  const data = JSON.parse(new TextDecoder().decode(component.data));
   const root = host.querySelector(".way-root");
   if (data.part === "foot") {
     if (!feet.has(host)) feet.set(host, foot(root));

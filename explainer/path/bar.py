@@ -1,5 +1,6 @@
 """The bar above every page: the pages in their groups, where one is on a path, and the next idea."""
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol
@@ -88,10 +89,15 @@ def draw(pages: Sequence[Registered], here: Registered) -> None:
     seen().add(here.file)
     st.html(_STYLE)
     with st.container(key=_KEY):
-        _component()(data={"part": "bar", **shown(pages, here)}, key="way")
+        _mount("way", {"part": "bar", **shown(pages, here)})
 
 
 def foot() -> None:
     """The next idea below a page, where it does not take a one-screen page beyond its screen."""
     with st.container(key=_FOOT):
-        _component()(data={"part": "foot"}, key="way_foot")
+        _mount("way_foot", {"part": "foot"})
+
+
+def _mount(key: str, data: dict[str, Any]) -> None:
+    # As bytes: in anything else Streamlit looks for tables, all through it and at every run.
+    _component()(data=json.dumps(data, ensure_ascii=False).encode(), key=key)
