@@ -17,6 +17,8 @@ import { showText, tell } from "./told.js";
 
 const NAMES = { q: "query", k: "key", v: "value", score: "score", weight: "weight", output: "output" };
 
+const NOWHERE = 65_535; // in place of a position that the text does not have
+
 export default function walkthrough(root) {
   let scene = null; // what Python sent
   let steps = []; // its decode steps in order, the first at position scene.first
@@ -124,17 +126,26 @@ export default function walkthrough(root) {
   }
 
   function showMap(slot, stored) {
-    const { weight, at } = scene.looks;
-    const index = (l, h) => ((slot - scene.first) * scene.n_layers + l) * scene.n_heads + h;
-    map.show({
-      layer: scene.layer,
-      head: scene.head,
-      shade: (l, h) => weight.data[index(l, h)] / 255,
-      said: (l, h) => `${num(weight.data[index(l, h)] / 255, 2)} on “${label(at.data[index(l, h)])}”`,
-      note: `Shade: the largest weight that “${label(slot)}” puts on one earlier token. Pick a head.`,
-      stored: slot + (stored ? 1 : 0),
-      fresh: stored,
+    const { weight, at, wanted, targets } = scene.looks;
+    const own = slot - scene.first;
+    const cell = (n, l, h) => (n * scene.n_layers + l) * scene.n_heads + h;
+    const largest = (l, h) => weight.data[cell(own, l, h)] / 255;
+    const kinds = targets.row(own);
+    const views = scene.views.map(({ name, note, none }, i) => {
+      const target = i ? kinds[i - 1] : 0;
+      const nowhere = target === NOWHERE;
+      const on = (l, h) => wanted.data[cell(own * kinds.length + i - 1, l, h)] / 255;
+      const said = { asker: label(slot), target: nowhere ? "" : label(target) };
+      return {
+        name,
+        note: fill(nowhere ? none : note, said),
+        shade: nowhere ? null : i ? on : largest,
+        said: (l, h) =>
+          i ? num(on(l, h), 2) : `${num(largest(l, h), 2)} on “${label(at.data[cell(own, l, h)])}”`,
+      };
     });
+    const { layer, head } = scene;
+    map.show({ layer, head, views, stored: slot + (stored ? 1 : 0), fresh: stored });
   }
 
   // ---- the stepper -----------------------------------------------------------------------------------

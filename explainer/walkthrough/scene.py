@@ -82,7 +82,8 @@ def scene(
         "output": np.stack([step.output[layer, head] for step in steps]),
         "score": _padded([step.scores[layer, head] for step in steps], rows),
         "weight": _padded([step.weights[layer, head] for step in steps], rows),
-        "looks": _looks(steps),
+        "looks": _looks(steps, recorded.token_ids),
+        "views": WORDS["map"]["view"],
         "names": list(filled[0]),
         "steps": [
             {
@@ -140,10 +141,34 @@ def _padded(vectors: Sequence[np.ndarray], width: int) -> np.ndarray:
     return matrix
 
 
-def _looks(steps: Sequence[WalkStep]) -> dict[str, np.ndarray]:
-    """For every head of every step, the largest weight on an earlier token, in 255ths, and on which."""
+def _looks(steps: Sequence[WalkStep], token_ids: Sequence[int]) -> dict[str, np.ndarray]:
+    """What each head of each step looks at, in 255ths of its weight.
+
+    `weight` is the largest on an earlier token, `at` on which; `wanted` that on each of the step's `targets`:
+    the positions by which heads are told apart, 65,535 where the text has none.
+    """
     earlier = [step.weights[:, :, : step.position] for step in steps]
+    targets = [targets_of(step, token_ids) for step in steps]
+    wanted = [
+        np.stack([step.weights[:, :, at] if at >= 0 else np.zeros(step.weights.shape[:2]) for at in found])
+        for step, found in zip(steps, targets, strict=True)
+    ]
     return {
-        "weight": np.stack([np.rint(255 * w.max(axis=-1)).astype(np.uint8) for w in earlier]),
+        "weight": np.stack([_in_255ths(w.max(axis=-1)) for w in earlier]),
         "at": np.stack([w.argmax(axis=-1).astype(np.uint16) for w in earlier]),
+        "wanted": _in_255ths(np.stack(wanted)),
+        "targets": np.array(targets).astype(np.uint16),
     }
+
+
+def targets_of(step: WalkStep, token_ids: Sequence[int]) -> tuple[int, int, int, int]:
+    """Where heads are known to look: at the token before, at the first, at what came after the present token
+    when it stood in the text last (induction), and at the next token where the text has it already."""
+    ids, n = token_ids, step.position
+    before = next((at for at in range(n - 1, -1, -1) if ids[at] == step.token_id), None)
+    answer = next((at for at in range(n, -1, -1) if ids[at] == step.next_token), -1)
+    return n - 1, 0, -1 if before is None else before + 1, answer
+
+
+def _in_255ths(weights: np.ndarray) -> np.ndarray:
+    return np.rint(255 * weights).astype(np.uint8)

@@ -197,3 +197,18 @@ def test_a_scene_of_a_long_text_stays_small() -> None:
     name = "stories-1m-h8-kv8"
     far = drawn(record(name, history=499, steps=6), name, 3, 0, position=499)
     assert len(pack(far)) < 160_000
+
+
+def test_heads_are_told_apart_by_where_they_look() -> None:
+    """“Kip” stood in the text once; what came next then is looked for by a head of the last layer."""
+    name, prompt = "stories-1m-h8-kv8", "Kip Zola had a red ball. One day, Kip"
+    n = len(load_tokenizer(name).encode(prompt)) - 1
+    recorded = record(name, prompt, history=n, steps=2)
+    looks, step = drawn(recorded, name, 3, 0, position=n)["looks"], recorded.step(n)
+    before, first, induced, answer = looks["targets"][0]
+    assert (before, first) == (n - 1, 0)
+    assert recorded.token_ids[induced - 1] == recorded.token_ids[n]
+    assert answer == 65_535 or recorded.token_ids[answer] == step.next_token
+    wanted = looks["wanted"][0]
+    assert np.abs(wanted[2] / 255 - step.weights[:, :, induced]).max() < 0.003
+    assert np.unravel_index(int(wanted[2].argmax()), wanted[2].shape)[0] == 3

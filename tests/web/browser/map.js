@@ -103,3 +103,43 @@ test("the slab counts the tokens in the cache, the newest apart", () => {
   show({ ...NOW, stored: 15, fresh: true });
   equal(counts(), ["14", "1"]);
 });
+
+const VIEWS = [
+  { name: "Any", shade: () => 0.9, note: "all" },
+  { name: "First", shade: (l, h) => (l === 2 ? 0.2 + h / 10 : 0), note: "the first" },
+  { name: "Next", shade: null, note: "not here" },
+];
+
+function chooseView(node, i) {
+  const choice = node.querySelector("select");
+  choice.selectedIndex = i;
+  choice.dispatchEvent(new Event("change"));
+}
+
+test("heads are ranked by what a view asks of them, and picked from the ranking", () => {
+  const { node, at, picked } = mapped({ views: VIEWS });
+  const best = () => [...node.querySelectorAll(".map-pick")].map((button) => button.textContent);
+  equal(best(), []);
+  chooseView(node, 1);
+  equal(best(), ["2.30.50", "2.20.40", "2.10.30", "2.00.20"]);
+  equal(
+    [at(2, 3).style.getPropertyValue("--shade"), node.querySelector(".map-note").textContent],
+    ["50", "the first"],
+  );
+  node.querySelector(".map-pick").click();
+  equal(picked, [[2, 3]]);
+});
+
+test("a view that the text has nothing for says so, and shades no head", () => {
+  const { node, at } = mapped({ views: VIEWS });
+  chooseView(node, 2);
+  equal([node.querySelectorAll(".map-pick").length, at(2, 3).style.getPropertyValue("--shade")], [0, "0"]);
+  equal(node.querySelector(".map-note").textContent, "not here");
+});
+
+test("the chosen view stays while the learner steps", () => {
+  const { node, show } = mapped({ views: VIEWS });
+  chooseView(node, 1);
+  show({ ...NOW, stored: 15, views: VIEWS });
+  equal(node.querySelector("select").selectedIndex, 1);
+});
