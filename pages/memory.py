@@ -13,6 +13,8 @@ from explainer.memory.words import tell
 STYLE = """<style>
 .stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
 .stMainBlockContainer [data-testid="stHeading"] h3 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
+.stMainBlockContainer [data-testid="stCaptionContainer"] * { color: inherit; }
+.stMainBlockContainer [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8; }
 .kv-sizes { display: flex; flex-wrap: wrap; gap: 0.3rem 2.6rem; margin: 0; }
 .kv-sizes dt { font-size: 0.9rem; }
 .kv-sizes dd { margin: 0; font-size: 1.9rem; line-height: 1.2; font-variant-numeric: tabular-nums; }

@@ -117,7 +117,7 @@ def test_the_calculator_answers_and_its_charts_are_whole_at_1024(page: Page, app
     expect(page).to_have_url(re.compile("axes=linear"))
     page.wait_for_timeout(800)
     assert page.evaluate(CHARTS) == []
-    context = page.get_by_label("Context, tokens")
+    context = page.get_by_role("textbox", name="Context, tokens")
     context.fill("-3")
     context.press("Enter")
     expect(page.get_by_text("context is -3 tokens")).to_be_visible()
