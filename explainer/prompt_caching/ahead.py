@@ -1,6 +1,6 @@
 """Documents computed ahead: the page's own texts once for all, a learner's for them alone."""
 
-from explainer.kit.cache import COMPUTING, MIB, identity, model
+from explainer.kit.cache import MIB, computing, identity, model
 from explainer.kit.choice import Common
 from explainer.kit.shelf import Shelf
 from explainer.prompt_caching.choice import ANSWER, LONGEST, TEXTS
@@ -31,5 +31,5 @@ def _load(name: str, texts: tuple[str, ...], common: Common) -> Loaded:
     if not asked:
         raise PromptError("There is no question; write at least one.")
     draw = sampler(common.temperature, seed=common.seed)
-    with COMPUTING:
+    with computing(name):
         return ask_behind(model(name), ids, asked, new_tokens=ANSWER, sampler=draw)

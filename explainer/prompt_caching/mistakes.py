@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explainer.kit.cache import COMPUTING, MIB, identity, model, tokenizer
+from explainer.kit.cache import MIB, computing, identity, model, tokenizer
 from explainer.kit.shelf import Shelf
 from explainer.prompt_caching.choice import ANSWER, TEXTS
 from explainer.prompt_caching.pricing import common
@@ -54,7 +54,7 @@ def pair(name: str, block: int, key: str) -> Pair:
 def _pair(name: str, block: int, key: str) -> Pair:
     run, text = model(name), TEXTS["mistake"][key]
     prefixes = prefix_cache(run.config, block_size=block, budget=cache_bytes(run.config, 4096))
-    with COMPUTING:  # one by one, so that others get their turn
+    with computing(name):  # one by one, so that others get their turn
         before_ids = prompt_of(name, _texts(text["before"]))[0]
         before = serve(run, before_ids, prefixes, new_tokens=ANSWER, runs=1)
         answer = tokenizer(name).decode(list(before.answer_ids))

@@ -163,8 +163,8 @@ def _costs(told: Sequence[Bill], currency: str) -> dict[str, str]:
 
 
 def money(amount: float, currency: str) -> str:
-    """$0.0042, $1.25; without a currency the unit is left out."""
-    if amount >= 1:
+    """$0.0042, $0.20, $1.25; without a currency the unit is left out."""
+    if amount >= 0.1:
         return f"{currency}{amount:,.2f}"
     return f"{currency}{amount:.2g}" if amount >= 1e-4 or not amount else f"{currency}{amount:.1e}"
 

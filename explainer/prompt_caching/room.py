@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from explainer.kit.cache import COMPUTING, model, tokenizer
+from explainer.kit.cache import computing, model, tokenizer
 from explainer.prompt_caching.choice import ANSWER, LONGEST
 from explainer.prompt_caching.tree import Bar, bars
 from kvengine import ContextLengthError, PromptError, sampler
@@ -85,7 +85,7 @@ class Room:
                 f"The prompt has {len(ids):,} tokens. The model has {self.config.max_seq_len} positions, and "
                 f"the answer takes {ANSWER} of them: shorten the prompt to {most} tokens."
             )
-        with COMPUTING:
+        with computing(self.name):
             served = serve(
                 model(self.name),
                 ids,

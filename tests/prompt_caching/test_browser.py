@@ -133,7 +133,7 @@ def test_rules_and_prices_can_be_changed_and_own_requests_are_priced(page: Page,
     price.press("Enter")
     expect(page.locator(".prices .error")).to_contain_text("Held to its limits: Price")
     assert page.locator(".pair-of-charts rect.read").count() == 19
-    expect(page.locator(".notes")).to_contain_text("retrieved 2026-11-23")
+    expect(page.locator(".notes")).to_contain_text("read on 2026-11-23")
 
 
 def test_routing_is_simulated_for_as_many_machines_as_wanted(page: Page, app_url: str) -> None:
