@@ -40,6 +40,8 @@ class PagedCache(KVCache):
         self.pool_v = torch.zeros(shape, device=device, dtype=dtype)
         self._order = list(range(n_blocks))
         Random(seed).shuffle(self._order)  # as after many texts have come and gone
+        if self._order == sorted(self._order):  # two blocks can lie in order by chance
+            self._order.reverse()
         self.length = 0
 
     @property

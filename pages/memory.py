@@ -15,7 +15,8 @@ STYLE = """<style>
 .stMainBlockContainer [data-testid="stHeading"] h3 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] * { color: inherit; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8; }
-.kv-sizes { display: flex; flex-wrap: wrap; gap: 0.3rem 2.6rem; margin: 0; }
+.kv-sizes { display: flex; flex-wrap: wrap; gap: 0.3rem 2.6rem; margin: 0; padding: 0; }
+.kv-sizes dt { margin: 0; padding: 0; }
 .kv-sizes dt { font-size: 0.9rem; }
 .kv-sizes dd { margin: 0; font-size: 1.9rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 </style>"""

@@ -88,7 +88,14 @@ def choose(**changes: Any) -> None:
 
 def choose_prompt(prompt: str) -> None:
     """Another text, from a callback: where a page stood in the old one means nothing in it."""
-    _session().own.clear()
+    theirs = _session().own
+    for kind, chosen in list(theirs.items()):
+        # Except where a page says itself what of it means as much with another text.
+        behind = getattr(chosen, "with_another_prompt", None)
+        if behind:
+            theirs[kind] = behind()
+        else:
+            del theirs[kind]
     choose(prompt=prompt)
 
 

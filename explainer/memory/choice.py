@@ -1,6 +1,6 @@
 """The memory page's own parameters in the address."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from explainer.kit.address import text, whole
 
@@ -48,3 +48,7 @@ class MemoryChoice:
     requests: str = text("requests", "", 480, f"The requests {_CUT}")
     row: str = text("row", "128", 40, f"The length of a row {_CUT}")
     places: str = text("places", "512", 40, f"The memory {_CUT}")
+
+    def with_another_prompt(self) -> "MemoryChoice":
+        """The part that is open stays, and what was calculated; the text grows anew."""
+        return replace(self, grown=0, shape="")

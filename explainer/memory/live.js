@@ -343,7 +343,7 @@ export default function live(root) {
     if (!scene || !stepper) return;
     const below = factors.offsetHeight + legend.offsetHeight + 40;
     const told = wide ? 0 : phone ? 260 : 190;
-    const tall = Math.max(LEAST, Math.min(430, height - below - told));
+    const tall = Math.max(LEAST, Math.min(620, height - below - told));
     volume.node.style.height = `${tall}px`;
     paint();
   }

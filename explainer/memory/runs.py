@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from explainer.kit.cache import COMPUTING, MIB, cards, identity, model, prompt_tokens
+from explainer.kit.cache import MIB, cards, computing, identity, model, prompt_tokens
 from explainer.kit.shelf import Shelf
 from explainer.memory.choice import LONGEST, NEW
 from kvengine import Config, generate, sampler
@@ -14,7 +14,7 @@ from kvengine.paged_cache import PagedRun, paged_run
 #: Tokens that each of the models with other heads writes, and that run through scattered blocks.
 CONTINUED, PAGED = 24, 40
 #: A model with more parameters than this takes its time over each token.
-LARGE, PAGED_LARGE = 10_000_000, 8
+LARGE, PAGED_LARGE = 10_000_000, 18
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def growth(name: str, token_ids: tuple[int, ...], *, temperature: float, seed: i
 
     def make() -> Growth:
         run = model(name)
-        with COMPUTING:
+        with computing(name):
             return grow(run, token_ids, new=NEW, sampler=sampler(temperature, seed=seed))
 
     return key, _GROWTHS.get(key, make)
@@ -81,7 +81,7 @@ def sharing(prompt: str) -> tuple[str, Sharing]:
         models = []
         for card in found:
             run = model(card.name)
-            with COMPUTING:  # one by one, so that others get their turn
+            with computing(card.name):  # one by one, so that others get their turn
                 steps = list(generate(run, token_ids, max_new_tokens=CONTINUED, use_cache=True))
                 first = probabilities(steps[0].logits, 0.0)[steps[0].token_id]
             if card.validation_loss is None:
@@ -101,7 +101,7 @@ def paged(name: str, token_ids: tuple[int, ...]) -> PagedRun:
 
     def make() -> Paged:
         run = model(name)
-        with COMPUTING:
+        with computing(name):
             large = weight_floats(run.config) > LARGE
             return Paged(paged_run(run, token_ids, PAGED_LARGE if large else PAGED))
 

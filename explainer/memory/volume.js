@@ -27,9 +27,9 @@ export function geometry({ layers, heads, room }, width, height) {
   const dx = deep / heads;
   const dy = dx * SKEW;
   const x = LEFT;
-  const cell = Math.min(34, (width - LEFT - RIGHT - deep) / room);
+  const cell = Math.min(46, (width - LEFT - RIGHT - deep) / room);
   const tall = height - LABELS - TOP - heads * dy;
-  const row = Math.min(56, tall / layers);
+  const row = Math.min(84, tall / layers);
   const y = TOP + heads * dy + (tall - row * layers) / 2; // top of the front
   return { x, y, cell, row, dx, dy, layers, heads };
 }

@@ -126,3 +126,10 @@ def test_requests_can_be_edited_and_a_slip_gets_a_sentence(open_page: Opened) ->
 
 def test_a_long_prompt_is_cut_and_that_is_told(open_page: Opened) -> None:
     assert "first 384" in open_page("memory", prompt="a story " * 500).info[0].value
+
+
+def test_another_prompt_leaves_the_open_part_and_the_calculator(open_page: Opened) -> None:
+    app = open_page("memory", part="model", preset="gpt2", batch="7")
+    app.text_input(key="w_prompt").set_value("The cat sat").run()
+    assert not app.exception
+    assert (own(app).part, own(app).preset, own(app).batch) == ("model", "gpt2", "7")
