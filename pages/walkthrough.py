@@ -48,13 +48,14 @@ position = (
 
 
 def progress(done: int, wanted: int) -> None:
-    """On a long text each step takes a while: tell how far it is."""
-    if position > cache.LONG:
+    """On a long text, and in a real model, each step takes a while: tell how far it is."""
+    if slow:
         told = plain(say(WORDS["prompt"]["computing"], done=done, wanted=wanted))
         waiting.progress(done / wanted, told)
 
 
-waiting = st.container() if position <= cache.LONG else st.empty()
+slow = position > cache.LONG or bool(common.model)
+waiting = st.empty() if slow else st.container()
 key, recorded = cache.recording(
     card.name,
     # The prompt is cut where the walk begins: what stands behind it the model has written.
@@ -65,7 +66,7 @@ key, recorded = cache.recording(
     seed=common.seed,
     progress=progress,
 )
-if position > cache.LONG:
+if slow:
     waiting.empty()
 layer, head = common.layer, common.head
 scene.mount(

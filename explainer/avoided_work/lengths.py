@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from explainer.avoided_work.findings import Share, shares
-from explainer.kit.cache import COMPUTING, identity, model
+from explainer.kit.cache import computing, identity, model
 from explainer.kit.shelf import Shelf
 from kvengine import sampler
 from kvengine.experiments import Premise, recompute, text_of_length
@@ -30,7 +30,7 @@ def shares_by_length(
             continue
 
         def make(length: int = length) -> _Kept:
-            with COMPUTING:
+            with computing(name):
                 draw = sampler(temperature, seed=seed)
                 text = text_of_length(model(name), token_ids, length + 1, sampler=draw)
                 broken = Premise(causal=premise != -1, changed=premise if premise > 0 else None)

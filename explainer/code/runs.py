@@ -8,7 +8,7 @@ from typing import Any
 from explainer.code.changes import plain
 from explainer.code.own import CHANGES, Appending, Outcome, run_text, time_appending, try_out
 from explainer.code.scene import Runs, scene
-from explainer.kit.cache import COMPUTING, MIB, cards, identity, model, prompt_tokens, tokenizer
+from explainer.kit.cache import COMPUTING, MIB, cards, computing, identity, model, prompt_tokens, tokenizer
 from explainer.kit.shelf import Shelf
 from kvengine import ModelCard, sampler
 from kvengine.config import Config
@@ -53,7 +53,7 @@ def step(
     key = identity("lines", name, token_ids[: position + 1], position, layer, head, temperature, seed)
 
     def make() -> Kept:
-        with COMPUTING:
+        with computing(name):
             run = model(name)
             draw = sampler(temperature, seed=seed)
             ids = text_of_length(run, token_ids, position + 1, sampler=draw)
@@ -101,7 +101,7 @@ def outcomes(card: ModelCard, prompt: str, change: int) -> dict[str, Outcome]:
         place = identity("own", name, token_ids, key)
 
         def make(name: str = name, token_ids: tuple[int, ...] = token_ids, key: str = key) -> Tried:
-            with COMPUTING:
+            with computing(name):
                 return Tried(try_out(model(name), token_ids, key))
 
         kept = TRIED.get(place, make) if i == change else TRIED.peek(place)

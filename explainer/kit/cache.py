@@ -47,6 +47,15 @@ RECOMPUTATIONS: Shelf[str, Compared] = Shelf(128 * MIB)
 #: One place that computes: many threads with tiny operations would only wait for each other in the middle.
 COMPUTING = threading.Lock()
 
+#: A real model takes a hundred times as long: who asks for it waits for others who do, and for nobody else.
+_COMPUTING_LARGE = threading.Lock()
+
+
+def computing(name: str) -> threading.Lock:
+    """What a thread holds while it runs the model of this name."""
+    return COMPUTING if name in {card.name for card in cards()} else _COMPUTING_LARGE
+
+
 #: A long walk is recorded in parts, so that a link into its middle opens at once and no part grows large.
 PART = 32
 
@@ -112,7 +121,7 @@ def recording(
     def make() -> Walk:
         before = WALKS.peek(key_before)
         written = before.record(0) if before else None
-        with COMPUTING:
+        with computing(name):
             return Walk(
                 model(name),
                 written.token_ids if written else token_ids,
@@ -127,7 +136,7 @@ def recording(
     done = walk.extend(0)
     while done < wanted:
         progress(done, wanted)
-        with COMPUTING:  # block by block, so that others get their turn
+        with computing(name):  # block by block, so that others get their turn
             done = walk.extend(min(done + BLOCK, wanted))
     return key, walk.record(0).until(start + wanted)
 
@@ -158,7 +167,7 @@ def recomputation(
     key = identity("recomputation", name, token_ids[: t + 1], t, premise, temperature, seed)
 
     def make() -> Compared:
-        with COMPUTING:
+        with computing(name):
             run = model(name)
             draw = sampler(temperature, seed=seed)
             found = recompute(

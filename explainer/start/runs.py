@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import chain, combinations
 
-from explainer.kit.cache import COMPUTING, MIB, identity, model
+from explainer.kit.cache import MIB, computing, identity, model
 from explainer.kit.shelf import Shelf
 from explainer.start.choice import MOST, PLAYED
 from kvengine import sampler
@@ -51,7 +51,7 @@ def written(name: str, token_ids: tuple[int, ...], *, temperature: float, seed: 
 
     def make() -> Written:
         run = model(name)
-        with COMPUTING:
+        with computing(name):
             writing = write(run, token_ids, words=MOST, sampler=sampler(temperature, seed=seed))
             return Written(writing, measure(run, writing, runs=RUNS))
 
@@ -66,7 +66,7 @@ def outcomes(name: str, token_ids: tuple[int, ...], *, temperature: float, seed:
         subsets = (combinations(sorted(READABLE), n) for n in range(len(READABLE) + 1))
         found = {}
         for kept in map(frozenset, chain.from_iterable(subsets)):
-            with COMPUTING:  # one by one, so that others get their turn
+            with computing(name):  # one by one, so that others get their turn
                 found[kept] = go_on(run, token_ids, kept, words=PLAYED, sampler=draw)
         return Outcomes(found)
 

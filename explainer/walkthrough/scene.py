@@ -171,4 +171,4 @@ def targets_of(step: WalkStep, token_ids: Sequence[int]) -> tuple[int, int, int,
 
 
 def _in_255ths(weights: np.ndarray) -> np.ndarray:
-    return np.rint(255 * weights).astype(np.uint8)
+    return np.asarray(np.rint(255 * weights), dtype=np.uint8)

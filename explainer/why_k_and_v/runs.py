@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from explainer.kit.cache import COMPUTING, MIB, identity, model, tokenizer
+from explainer.kit.cache import MIB, computing, identity, model, tokenizer
 from explainer.kit.shelf import Shelf
 from explainer.why_k_and_v.choice import WORDS_WRITTEN
 from kvengine import PromptError, sampler
@@ -62,7 +62,7 @@ def outcomes(name: str, token_ids: tuple[int, ...], *, temperature: float, seed:
         run, draw = model(name), sampler(temperature, seed=seed)
         found: dict[Misuse, Outcome] = {}
         for how in MISUSES:
-            with COMPUTING:  # one by one, so that others get their turn
+            with computing(name):  # one by one, so that others get their turn
                 found[how] = misuse(run, token_ids, how, words=WORDS_WRITTEN, sampler=draw)
         return Outcomes(found)
 
@@ -73,7 +73,7 @@ def reads(name: str, token_ids: tuple[int, ...]) -> Reads:
     """Who reads the rows of these tokens, run one by one."""
 
     def make() -> Counted:
-        with COMPUTING:
+        with computing(name):
             return Counted(count_reads(model(name), token_ids))
 
     return _READS.get(identity("reads", name, token_ids), make).reads
@@ -83,7 +83,7 @@ def changed(name: str, token_ids: tuple[int, ...], *, position: int = 0, causal:
     """A text held against the same with one token less; with another token at `position`, or without mask."""
 
     def make() -> Changed:
-        with COMPUTING:
+        with computing(name):
             premise = Premise(causal=causal, changed=position or None)
             found = recompute(model(name), token_ids, premise, ways=False)
         return Changed(changed_rows(found), found.token_ids)
@@ -100,7 +100,7 @@ def spelled(name: str, word: str) -> Induction:
         whole = encode(f"{STORY.format(name=word)} {word}")
         if not word.strip() or whole[: len(story)] != story:
             raise PromptError("This is no name that the story can hold; write letters.")
-        with COMPUTING:
+        with computing(name):
             return spell(model(name), story, whole[len(story) :])
 
     return _NAMES.get(identity("name", name, word), make)
