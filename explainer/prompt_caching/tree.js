@@ -7,8 +7,8 @@ const ROW = 1.65; // em
 const LEAST = 64; // tokens that the width stands for at least
 
 /**
- * @param {{bars: [number, number, number, number, string, number, string][], stored: string, budget: string}} tree
- *   each bar: row, first token, tokens, blocks, state, the row that it branches off, text
+ * @param {{bars: [number, number, number, number, string, number, string, string][], stored: string, budget: string}} tree
+ *   each bar: row, first token, tokens, blocks, state, the row that it branches off, text, hash
  */
 export function drawTree(tree, words) {
   const names = words.legend;
@@ -17,13 +17,14 @@ export function drawTree(tree, words) {
   const share = (tokens) => `${(100 * tokens) / most}%`;
   const rows = 1 + Math.max(...tree.bars.map(([row]) => row));
   const said = { read: names.read, new: names.new, kept: names.kept, gone: names.gone };
-  const nodes = tree.bars.flatMap(([row, start, length, blocks, state, above, text]) => {
+  const nodes = tree.bars.flatMap(([row, start, length, blocks, state, above, text, hash]) => {
     const told = fill(words.tree.bar, {
       state: said[state],
       blocks: blocks === 1 ? "1 block" : `${blocks} blocks`,
       start: String(start),
       end: String(start + length - 1),
       text: text.replaceAll("\n", "⏎"),
+      hash,
     });
     const bar = el(
       `div.bar.${state}`,

@@ -14,7 +14,10 @@ LONGEST = 90
 
 @dataclass(frozen=True)
 class Bar:
-    """`length` tokens from `start`, in so many blocks, on a row; `above` is the row that it branches off."""
+    """`length` tokens from `start`, in so many blocks, on a row; `above` is the row that it branches off.
+
+    `hash` is the beginning of its last block's.
+    """
 
     row: int
     start: int
@@ -23,6 +26,7 @@ class Bar:
     state: str
     above: int
     text: str
+    hash: str
 
 
 def bars(
@@ -62,7 +66,9 @@ def bars(
             ids = [token for one in run for token in one.token_ids]
             text = text_of(ids)
             text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-            found.append(Bar(row, run[0].start, len(ids), len(run), state(run[0]), above, text))
+            found.append(
+                Bar(row, run[0].start, len(ids), len(run), state(run[0]), above, text, run[-1].key.hex()[:8])
+            )
             above = -1
             waiting += [(other, row) for other in reversed(below[1:])]
             line = below[0] if below else None
