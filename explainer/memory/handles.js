@@ -1,6 +1,7 @@
 // The formula as a row of factors that can be dragged, each a slider for the keyboard too.
 
 import { el, whole } from "../web/dom.js";
+import { eachBytes, short } from "./sizes.js";
 
 const PIXELS = 16; // to drag a stop
 
@@ -18,6 +19,23 @@ export function nearest(stops, value) {
   if (exact >= 0 || typeof value !== "number") return Math.max(exact, 0);
   const gaps = stops.map((stop) => Math.abs(stop - value));
   return gaps.indexOf(Math.min(...gaps));
+}
+
+/**
+ * The factors of the cache's formula.
+ * @param {{stops: any, longest: number, words: any, formats: any}} scene
+ * @param {() => import("./sizes.js").Shape} now
+ * @returns {Factor[]}
+ */
+export function factorsOf({ stops, longest, words, formats }, now) {
+  const counts = ["batch", "layers", "tokens", "heads", "dim"].map((name) => ({
+    name,
+    label: words.factor[name],
+    stops: stops[name] ?? Array.from({ length: longest }, (_, i) => i + 1),
+    text: whole,
+  }));
+  const text = (fmt) => short(eachBytes({ ...now(), fmt }, formats));
+  return [...counts, { name: "fmt", label: words.factor.bytes, stops: Object.keys(formats), text }];
 }
 
 /**

@@ -2,16 +2,18 @@
 
 import { questionOf } from "../web/asking.js";
 import { fullShade } from "../web/cells.js";
-import { el, num, whole } from "../web/dom.js";
+import { el, whole } from "../web/dom.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
-import { createHandles } from "./handles.js";
-import { blockAt, createVolume } from "./volume.js";
+import { createHandles, factorsOf } from "./handles.js";
+import { readBlocks } from "./reading.js";
+import { parseShape, shapeSaid, tokenBytes } from "./sizes.js";
+import { tensorProof } from "./tensor_proof.js";
+import { createVolume } from "./volume.js";
 
 const WORD_MS = 650; // while the text grows by itself
 const ASKED = new Set([2, 10]); // steps before which there is a question
-const FIELDS = ["layers", "heads", "dim", "tokens", "batch", "fmt"]; // of a shape in the address
 const LEAST = 190; // px of the volume
 
 /** @param {HTMLElement} root */
@@ -39,29 +41,15 @@ export default function live(root) {
   const factors = el("div.formula-row");
   stage.picture.append(volume.node, legend, factors);
   const room = onRoom(root, stage.picture, fit);
+  readBlocks(volume, stage, () => ({ scene, of: now(), dragged: Boolean(shape) }));
 
   // ---- what is shown ---------------------------------------------------------------------------------
 
   const grown = () => stepper.place.stage - 1;
   const running = () => ({ ...scene.own, tokens: scene.prompt_length + grown(), fmt: "fp32" });
   const now = () => shape ?? running();
-  const saidOf = (of) => FIELDS.map((name) => of[name]).join(".");
 
-  function rowBytes(width, fmt) {
-    const { bits, group, scale_bits } = scene.formats[fmt];
-    return Math.ceil((width * bits) / 8) + (group ? (Math.ceil(width / group) * scale_bits) / 8 : 0);
-  }
-  const tokenBytes = (of) => 2 * of.layers * of.heads * rowBytes(of.dim, of.fmt);
-  const bytesOf = (of) => of.batch * of.tokens * tokenBytes(of);
-  const each = (of) => rowBytes(of.dim, of.fmt) / of.dim;
-
-  function parse(said) {
-    const parts = said.split(".");
-    if (parts.length !== FIELDS.length || !scene.formats[parts[5]]) return null;
-    const numbers = parts.slice(0, 5).map(Number);
-    if (numbers.some((x) => !Number.isInteger(x) || x < 1 || x > 4096)) return null;
-    return Object.fromEntries(FIELDS.map((name, i) => [name, i < 5 ? numbers[i] : parts[5]]));
-  }
+  const bytesOf = (of) => of.batch * of.tokens * tokenBytes(of, scene.formats);
 
   function drawn() {
     const of = now();
@@ -146,7 +134,7 @@ export default function live(root) {
     const values = {
       n: whole(of.tokens),
       token: labels[of.tokens - 1] ?? "",
-      token_bytes: whole(tokenBytes(of)),
+      token_bytes: whole(tokenBytes(of, scene.formats)),
     };
     const sentence = shape ? words.shaped : grown() ? words.step : words.prefill;
     stage.told.replaceChildren(
@@ -160,64 +148,15 @@ export default function live(root) {
         ),
         el("p.focus", {}, ...say(sentence, values)),
       ),
-      proof(of, bytes),
+      tensorProof({ scene, of, formula: bytes, dragged: shape && shapeSaid(of), grown: grown(), back }),
     );
   }
 
-  function proof(of, formula) {
-    const { words, used, allocated, room: places, measured } = scene;
-    const lines = [[words.proof.formula, formula]];
-    let told = "";
-    let same = true;
-    if (!shape) {
-      const tensors = used[grown()];
-      same = tensors === formula;
-      lines.push([words.proof.used, tensors], [words.proof.allocated, allocated]);
-      told = fill(words.proof.running, { room: whole(places) });
-    } else if (measured?.said !== saidOf(of)) {
-      same = null;
-      told = words.proof.waiting;
-    } else if (measured.error) {
-      same = null;
-      told = measured.error;
-    } else {
-      same = measured.bytes === formula;
-      lines.push([words.proof.allocated, measured.bytes]);
-      told = fill(words.proof.shaped, { tensors: measured.tensors });
-    }
-    const verdict = same === null ? "" : same ? `✓ ${words.proof.same}` : `✗ ${words.proof.differs}`;
-    const { group } = scene.formats[of.fmt];
-    const scales = group
-      ? fill(words.proof.scales, {
-          dim: of.dim,
-          scales: Math.ceil(of.dim / group) === 1 ? "one scale" : `${Math.ceil(of.dim / group)} scales`,
-          bits: 8 * each(of),
-        })
-      : "";
-    const box = el(
-      `div.proof${same === false ? ".broken" : ""}`,
-      {},
-      el(
-        "dl",
-        {},
-        ...lines.map(([name, value]) =>
-          el("div", {}, el("dt", {}, name), el("dd", {}, `${whole(value)} bytes`)),
-        ),
-      ),
-      el("p", {}, el("b", {}, verdict), " ", told),
-      scales ? el("p.quiet", {}, scales) : null,
-    );
-    if (shape) {
-      const back = el("button.reset", { type: "button" }, words.back);
-      back.onclick = () => {
-        shape = null;
-        stepper.write();
-        paint();
-        /** @type {HTMLElement} */ (factors.querySelector("[role=slider]")).focus();
-      };
-      box.append(back);
-    }
-    return box;
+  function back() {
+    shape = null;
+    stepper.write();
+    paint();
+    /** @type {HTMLElement} */ (factors.querySelector("[role=slider]")).focus();
   }
 
   // ---- dragging --------------------------------------------------------------------------------------
@@ -238,30 +177,12 @@ export default function live(root) {
 
   function settled() {
     stepper.write();
-    if (shape && scene.measured?.said !== saidOf(shape)) send("shape", saidOf(shape));
+    if (shape && scene.measured?.said !== shapeSaid(shape)) send("shape", shapeSaid(shape));
   }
 
   function createFactors() {
-    const { stops, longest, words } = scene;
-    const count = (value) => whole(value);
-    const factor = (name, label, values, text = count) => ({ name, label, stops: values, text });
-    handles = createHandles(
-      [
-        factor("batch", words.factor.batch, stops.batch),
-        factor("layers", words.factor.layers, stops.layers),
-        factor(
-          "tokens",
-          words.factor.tokens,
-          Array.from({ length: longest }, (_, i) => i + 1),
-        ),
-        factor("heads", words.factor.heads, stops.heads),
-        factor("dim", words.factor.dim, stops.dim),
-        factor("fmt", words.factor.bytes, Object.keys(scene.formats), (fmt) =>
-          num(rowBytes(now().dim, fmt) / now().dim, 4).replace(/\.?0+$/, ""),
-        ),
-      ],
-      { change, settled },
-    );
+    const { words } = scene;
+    handles = createHandles(factorsOf(scene, now), { change, settled });
     const two = el("div.fixed", {}, el("b", {}, "2"), el("small", {}, words.factor.kv));
     factors.replaceChildren(handles.node(two));
     handles.draggable(
@@ -284,59 +205,6 @@ export default function live(root) {
     );
   }
 
-  // ---- reading a block -------------------------------------------------------------------------------
-
-  let at = null; // the block that is read
-
-  function read(block, aloud) {
-    at = block;
-    const of = now();
-    volume.mark(block, of.tokens);
-    if (!block) return stage.tip.hide();
-    const { words, labels, strength } = scene;
-    const [, heads, columns] = strength.shape;
-    const title = fill(words.block, {
-      token: (shape && of.tokens > scene.room ? null : labels[block.token]) ?? `${block.token}`,
-      layer: block.layer,
-      head: block.head,
-    });
-    const bytes = 2 * rowBytes(of.dim, of.fmt);
-    const lines = [
-      fill(words.block_bytes, {
-        dim: of.dim,
-        each: num(each(of), 4).replace(/\.?0+$/, ""),
-        bytes: whole(bytes),
-      }),
-      shape
-        ? words.allocated_only
-        : fill(words.block_strength, {
-            strength: num(strength.data[(block.layer * heads + block.head) * columns + block.token], 2),
-          }),
-    ];
-    stage.tip.show(volume.spot, [title, ...lines]);
-    if (aloud) stage.live.textContent = [title, ...lines].join(". ");
-  }
-
-  volume.canvas.addEventListener("pointermove", (event) => {
-    const box = volume.canvas.getBoundingClientRect();
-    read(blockAt(volume.at, now().tokens, event.clientX - box.left, event.clientY - box.top), false);
-  });
-  volume.canvas.addEventListener("pointerleave", () => read(null, false));
-  volume.canvas.addEventListener("blur", () => read(null, false));
-  volume.canvas.addEventListener("keydown", (event) => {
-    const of = now();
-    const from = at ?? { token: of.tokens, layer: of.layers - 1, head: 0 };
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (event.key === "Escape") return read(null, false);
-    if (!by) return;
-    event.preventDefault();
-    const within = (x, most) => Math.max(0, Math.min(most - 1, x));
-    read(
-      { token: within(from.token + by[0], of.tokens), layer: within(from.layer + by[1], of.layers), head: 0 },
-      true,
-    );
-  });
-
   // ---- the room, and Python's side -------------------------------------------------------------------
 
   function fit({ height, wide, phone }) {
@@ -356,7 +224,7 @@ export default function live(root) {
     stepper = createStepper(stage, {
       stages,
       param: "grown",
-      also: () => ({ shape: shape ? saidOf(shape) : null }),
+      also: () => ({ shape: shape ? shapeSaid(shape) : null }),
       small: true,
       name: () => scene.key,
       pace: () => WORD_MS,
@@ -399,7 +267,8 @@ export default function live(root) {
         createSteps();
         createFactors();
       }
-      if (before?.revision !== data.revision) shape = data.shape ? parse(data.shape) : null;
+      if (before?.revision !== data.revision)
+        shape = data.shape ? parseShape(data.shape, data.formats) : null;
       else if (!sameText) shape = null;
       if (sameText && before?.revision === data.revision) return stepper.arrived() || paint();
       const first = data.grown === 0 && !shape;
