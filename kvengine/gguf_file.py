@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 from reprlib import repr as short
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tokenizers
@@ -66,6 +66,15 @@ _CUTS: dict[str, Callable[[], pre_tokenizers.PreTokenizer]] = {
 _CONTROL, _USER_DEFINED = 3, 4  # kinds of token that are no pieces of text
 
 
+class _Tensor(NamedTuple):
+    """A tensor as it is stored: its shape as GGUF counts it, the last axis first, and its quantized bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    tensor_type: Any
+    data: np.ndarray[Any, Any]
+
+
 class GGUFFile:
     """An open file. Raises `CheckpointError` where it cannot be read, or is no Llama model."""
 
@@ -80,31 +89,28 @@ class GGUFFile:
             ) from None
         self._dequantize: Callable[..., np.ndarray[Any, Any]] = gguf.quants.dequantize
         try:
+            # Of the reader nothing is kept: it holds an array for each of a hundred thousand strings.
             reader = gguf.GGUFReader(path)
-            self._fields = reader.fields
-            self._tensors = {tensor.name: tensor for tensor in reader.tensors}
+            self._said = {key: field.contents() for key, field in reader.fields.items()}
+            self._tensors = {
+                t.name: _Tensor(t.name, tuple(int(n) for n in t.shape), t.tensor_type, t.data)
+                for t in reader.tensors
+            }
         except Exception as error:  # whatever its parser stumbles over
             raise CheckpointError(f"{self.name} is damaged or cut short ({error}); copy it again.") from None
-        if (kind := self._value("general.architecture")) != "llama":
+        if (kind := self._said.get("general.architecture")) != "llama":
             raise CheckpointError(
                 f"{self.name} holds a model of the kind {short(kind)}; of GGUF files this engine reads those "
                 "of the kind llama."
             )
         self.config = self._read_config()
 
-    def _value(self, key: str) -> Any:
-        """What the file says under a key, or None."""
-        try:
-            return self._fields[key].contents() if key in self._fields else None
-        except Exception as error:
-            raise CheckpointError(f"{self.name} is damaged at {key} ({error}); copy it again.") from None
-
     def _read_config(self) -> Config:
-        said = {key.removeprefix("llama."): key for key in self._fields if key.startswith("llama.")}
+        said = {key.removeprefix("llama."): key for key in self._said if key.startswith("llama.")}
         if unknown := sorted(said.keys() - _NUMBERS.keys() - _OPTIONAL):
             key = said[unknown[0]]
             raise CheckpointError(
-                f"{self.name} has {key} = {short(self._value(key))}, which this engine does not know; "
+                f"{self.name} has {key} = {short(self._said.get(key))}, which this engine does not know; "
                 "choose a model without it."
             )
         numbers: dict[str, Any] = {}
@@ -115,7 +121,7 @@ class GGUFFile:
         for key in ("attention.value_length", "rope.dimension_count"):
             if self._number(key, int, head_dim) != head_dim:
                 raise CheckpointError(
-                    f"{self.name} has llama.{key} = {self._value('llama.' + key)}, and heads of {head_dim} "
+                    f"{self.name} has llama.{key} = {self._said['llama.' + key]}, and heads of {head_dim} "
                     "entries; this engine computes models where the two are equal."
                 )
         try:
@@ -131,7 +137,7 @@ class GGUFFile:
             raise CheckpointError(f"{self.name} contradicts itself: {error}") from None
 
     def _number(self, key: str, kind: type, default: Any = None) -> Any:
-        value = self._value(f"llama.{key}")
+        value = self._said.get(f"llama.{key}")
         value = default if value is None else value
         if not isinstance(value, int | kind) or isinstance(value, bool):
             raise CheckpointError(
@@ -140,7 +146,7 @@ class GGUFFile:
         return kind(value)
 
     def _tokens(self) -> list[str]:
-        tokens = self._value("tokenizer.ggml.tokens")
+        tokens = self._said.get("tokenizer.ggml.tokens")
         if not isinstance(tokens, list) or not tokens:
             raise CheckpointError(f"{self.name} has no vocabulary; choose a file that carries its own.")
         return tokens
@@ -154,9 +160,9 @@ class GGUFFile:
             stored = left.pop(_stored_name(name), None)
             if stored is None:
                 raise CheckpointError(f"{self.name} lacks the tensor {_stored_name(name)}; copy it again.")
-            if list(reversed([int(size) for size in stored.shape])) != list(shape):
+            if stored.shape != shape[::-1]:
                 raise CheckpointError(
-                    f"{self.name}: {stored.name} has shape {[int(n) for n in stored.shape]}, but its numbers "
+                    f"{self.name}: {stored.name} has shape {list(stored.shape)}, but its numbers "
                     f"ask for {list(reversed(shape))}; copy it again."
                 )
         if left:
@@ -184,20 +190,20 @@ class GGUFFile:
     @property
     def chat_template(self) -> str | None:
         """The Jinja template that turns a conversation into the model's text, where the file has one."""
-        template = self._value("tokenizer.chat_template")
+        template = self._said.get("tokenizer.chat_template")
         return template if isinstance(template, str) else None
 
     def tokenizer(self) -> Tokenizer:
         """The file's own vocabulary and merges."""
-        kind, cut = self._value("tokenizer.ggml.model"), self._value("tokenizer.ggml.pre")
+        kind, cut = self._said.get("tokenizer.ggml.model"), self._said.get("tokenizer.ggml.pre")
         if kind != "gpt2" or cut not in _CUTS:
             raise CheckpointError(
                 f"{self.name} has a tokenizer of the kind {short(kind)}, {short(cut)}; of GGUF files this "
                 f"engine reads those of the kind 'gpt2', {' or '.join(map(repr, _CUTS))}."
             )
-        tokens, kinds = self._tokens(), self._value("tokenizer.ggml.token_type") or []
+        tokens, kinds = self._tokens(), self._said.get("tokenizer.ggml.token_type") or []
         try:
-            merges = [tuple(merge.split(" ", 1)) for merge in self._value("tokenizer.ggml.merges") or []]
+            merges = [tuple(merge.split(" ", 1)) for merge in self._said.get("tokenizer.ggml.merges") or []]
             bpe = tokenizers.Tokenizer(
                 models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges)
             )
