@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from explainer.public import Front, Rules, on_error
 from explainer.server import Guard, collect_now_and_then, routes, warm_up
 
 FRAME = Path(__file__).parent / "explainer" / "frame.py"
@@ -28,4 +30,11 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     collecting.cancel()
 
 
-app = st.App(FRAME, lifespan=lifespan, routes=routes(), middleware=[Guard.middleware()])
+rules = Rules.read(os.environ)
+app = st.App(
+    FRAME,
+    lifespan=lifespan,
+    routes=routes(),
+    middleware=[Front.middleware(rules), Guard.middleware()],
+    exception_handlers={Exception: on_error(rules)},
+)
