@@ -7,6 +7,7 @@ from explainer.avoided_work.choice import AvoidedChoice
 from explainer.by_hand.choice import HandChoice
 from explainer.code.choice import CodeChoice
 from explainer.memory.choice import MemoryChoice
+from explainer.policies.choice import PoliciesChoice
 from explainer.prompt_caching.choice import PromptCachingChoice
 from explainer.start.choice import StartChoice
 from explainer.walkthrough.choice import WalkthroughChoice
@@ -41,6 +42,7 @@ PAGES = (
     Page("by_hand", "By hand", HandChoice),
     Page("timing", "Timing lab", group="Measure"),
     Page("memory", "Memory", MemoryChoice, "Measure"),
+    Page("policies", "Cache policies", PoliciesChoice, "Measure"),
     Page("prompt_caching", "Prompt caching", PromptCachingChoice, "Use", controls_wait=True),
     Page("code", "Code", CodeChoice, "Use", token="token"),
     Page("heard", "You may have heard", group="Look up"),

@@ -1,5 +1,7 @@
 """A cache that a policy thins out after every pass: rows know where they stood, the model does not."""
 
+from copy import copy
+
 import torch
 from torch import Tensor
 
@@ -85,6 +87,14 @@ class PolicyCache(KVCache):
         for of_rows in (self.origin, self.seen):
             of_rows[..., :n] = of_rows.gather(3, index)
         self.length = n
+
+    def fork(self) -> "PolicyCache":
+        """A copy of its own, to run something that this cache is not to know of."""
+        twin = copy(self)
+        for name in ("k", "v", "origin", "seen"):
+            setattr(twin, name, getattr(self, name).clone())
+        twin._layers_k, twin._layers_v = twin.k.unbind(), twin.v.unbind()
+        return twin
 
     def crop(self, n: int) -> None:
         """Refused: rows that were dropped for later ones cannot come back."""

@@ -22,6 +22,7 @@ class Stretch:
     seconds: float
     rows: int
     bytes: int
+    cache: PolicyCache  # which the stream goes on with: fork it to run anything else
 
 
 @torch.inference_mode()
@@ -60,5 +61,5 @@ def stream(
         written += 1
         if len(held) == piece or written == tokens:
             now = perf_counter()
-            yield Stretch(cache.tokens, tuple(held), now - began, cache.length, cache.allocated_bytes)
+            yield Stretch(cache.tokens, tuple(held), now - began, cache.length, cache.allocated_bytes, cache)
             held, began = [], now

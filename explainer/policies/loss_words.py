@@ -1,0 +1,76 @@
+"""What the measured losses say, in words, as a table and as a file."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+
+from explainer.policies.measure import LossPoint
+from explainer.policies.rules import RULES
+from explainer.policies.words import nats, tell
+
+#: The budget of which the sentence tells.
+TOLD = 16
+
+
+def _title(rule: str) -> str:
+    return RULES[rule].title.removeprefix("… ")
+
+
+def best_line(points: Sequence[LossPoint]) -> str:
+    """Which policy loses least at the smallest budget, and which lose more than dropping at random.
+
+    SnapKV is left out: its cache grows behind the prompt, so that at the same budget it holds more rows.
+    """
+    told = {p.rule: p.late for p in points if p.budget == TOLD and p.rule != "snapkv"}
+    full = next((p.late for p in points if p.rule == "full"), None)
+    if "random" not in told or full is None:
+        return ""
+    best = min(told, key=lambda rule: told[rule])
+    worse = [_title(rule) for rule, loss in told.items() if loss > told["random"]]
+    beaten = tell("loss.beaten_some", names=", ".join(worse)) if worse else tell("loss.beaten_none")
+    line = tell(
+        "loss.best",
+        budget=TOLD,
+        best=_title(best),
+        best_loss=nats(told[best]),
+        random=nats(told["random"]),
+        full=nats(full),
+    )
+    return f"{line} {beaten}"
+
+
+def bits_line(points: Sequence[LossPoint]) -> str:
+    """What fewer bits cost."""
+    told = {p.rule: p for p in points if p.budget is None}
+    if not {"int8", "int4", "int2", "kivi"} <= told.keys():
+        return ""
+    losses = {name: nats(told[name].late) for name in ("int8", "int4", "int2", "kivi")}
+    return tell("loss.bits", kivi_bits=f"{told['kivi'].bits:.1f}", **losses)
+
+
+def rows(points: Sequence[LossPoint]) -> list[dict[str, str]]:
+    """Every point, for a table."""
+    return [
+        {
+            "policy": _title(p.rule),
+            "budget": str(p.budget or "–"),
+            "rows at the end": f"{p.rows:,}",
+            "bytes": f"{p.bytes:,.0f}",
+            "bits a number": f"{p.bits:.2f}",
+            "before the first eviction": nats(p.before),
+            "after it": nats(p.after),
+            "late tokens": nats(p.late),
+        }
+        for p in points
+    ]
+
+
+def to_csv(points: Sequence[LossPoint]) -> str:
+    """The same as a file; a loss over no tokens is left empty."""
+    names = [field.name for field in fields(LossPoint)]
+    lines = [",".join(names)]
+    for p in points:
+        values = asdict(p)
+        lines.append(
+            ",".join("" if values[n] is None or values[n] != values[n] else str(values[n]) for n in names)
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,258 @@
+"""What the policies page can measure: loss under every policy, a text without an end, and the first token."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from explainer.kit.measure import SETTLE, Setting, Stopped, placed
+from explainer.policies.rules import RULES
+from kvengine import Transformer, load_model
+from kvengine.errors import ContextLengthError
+from kvengine.forgetting import FirstRow, Losses, first_row, losses, masked_losses
+from kvengine.generate import sampler
+from kvengine.hardware import threads
+from kvengine.policies import Policy, Sinks, Window
+from kvengine.policy_cache import PolicyCache
+from kvengine.streaming import stream
+
+#: Where losses are compared from; also the prompt of a policy that decides at the end of one.
+LATE = 128
+BUDGETS = (16, 32, 64, 128)
+
+
+@dataclass(frozen=True)
+class LossPoint:
+    """One policy at one budget: its mean loss over all tokens, before and after its first eviction, and over
+    the tokens from LATE on, which are the same ones for all. `bits` is those of a number at the end."""
+
+    rule: str
+    budget: int | None
+    rows: int
+    bytes: float
+    bits: float
+    every: float
+    before: float
+    after: float
+    late: float
+    first_eviction: int
+    seconds: float
+
+
+def plan() -> list[tuple[str, int]]:
+    """The points in the order in which they are measured: what has no budget first, then budget by budget."""
+    fixed = [(name, 0) for name in ("full", "int8", "int4", "int2", "kivi")]
+    return fixed + [(name, budget) for budget in BUDGETS for name, rule in RULES.items() if rule.budgeted]
+
+
+@dataclass(frozen=True)
+class LossCurve:
+    """Every policy at every budget on the same texts, all of one length."""
+
+    setting: Setting
+    texts: tuple[tuple[int, ...], ...]
+
+    def run(self, stopped: Stopped) -> Iterator[LossPoint]:
+        with threads(self.setting.threads):
+            model = placed(self.setting)
+            time.sleep(SETTLE)
+            ids = torch.tensor(self.texts)
+            for name, budget in plan():
+                rule = RULES[name]
+                began = time.perf_counter()
+                found = losses(
+                    model, ids, rule.make(budget), prompt=LATE if name == "snapkv" else 1, stopped=stopped
+                )
+                if found.nats.shape[1] < ids.shape[1] - 1:  # stopped on its way
+                    return
+                yield _point(name, budget, found, model, time.perf_counter() - began)
+
+
+def _point(name: str, budget: int, found: Losses, model: Transformer, seconds: float) -> LossPoint:
+    numbers = int(found.rows[-1]) * model.config.kv_floats_per_token
+    split = found.first_eviction
+    return LossPoint(
+        rule=name,
+        budget=budget or None,
+        rows=int(found.rows[-1]),
+        bytes=float(found.bits[-1]) / 8,
+        bits=float(found.bits[-1]) / numbers,
+        every=found.mean(),
+        before=found.mean(0, split),
+        after=found.mean(split),
+        late=found.mean(LATE),
+        first_eviction=split,
+        seconds=seconds,
+    )
+
+
+# ---- past the context ------------------------------------------------------------------------------------
+
+PIECE = 64
+#: The caches that run past the context, by their names in the words, and the budget of those that have one.
+PAST = ("full", "window", "sinks", "places")
+PAST_BUDGET = 128
+
+
+@dataclass(frozen=True)
+class Along:
+    """The losses of one cache along a text, in the mean of pieces of PIECE tokens; or why it was refused."""
+
+    rule: str
+    means: tuple[float, ...]
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class PastContext:
+    """A text longer than the positions of the training, with and without policies."""
+
+    setting: Setting
+    token_ids: tuple[int, ...]
+
+    def run(self, stopped: Stopped) -> Iterator[Along]:
+        ids = torch.tensor([self.token_ids])
+        with threads(self.setting.threads):
+            refused = _refusal(placed(self.setting), ids)
+            model = placed(self.setting, longest=len(self.token_ids))
+            time.sleep(SETTLE)
+            for name in PAST:
+                found = losses(model, ids, RULES[name].make(PAST_BUDGET), stopped=stopped).nats[0]
+                if len(found) < len(self.token_ids) - 1:
+                    return
+                means = tuple(float(found[i : i + PIECE].mean()) for i in range(0, len(found), PIECE))
+                yield Along(name, means, refused if name == "full" else "")
+
+
+def _refusal(model: Transformer, ids: torch.Tensor) -> str:
+    """What the engine says to a text that is longer than its positions."""
+    try:
+        model(ids)
+    except ContextLengthError as error:
+        return str(error)
+    return ""
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """The stream so far. `before` and `after` are the probability of the name after the question, asked right
+    after the prompt, and at this place of the stream; nan while it was not asked."""
+
+    tokens: int
+    seconds: float
+    rows: int
+    bytes: int
+    tail: tuple[int, ...]
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Thousands of tokens in a cache of constant size, and the question for the name at both ends."""
+
+    setting: Setting
+    ask_ids: tuple[int, ...]
+    name_id: int
+    budget: int
+    tokens: int
+
+    def run(self, stopped: Stopped) -> Iterator[Streamed]:
+        policy = Sinks(self.budget, by_place=True)
+        with threads(self.setting.threads):
+            model = placed(self.setting)
+            time.sleep(SETTLE)
+            prompt = self.setting.prompt_ids
+            before = self._asked(model, PolicyCache(model, policy, room=self.budget + 1), prompt)
+            text = list(prompt)
+            seconds = 0.0
+            for piece in stream(
+                model,
+                prompt,
+                policy,
+                budget=self.budget,
+                tokens=self.tokens,
+                sampler=sampler(0.8),
+                stopped=stopped,
+            ):
+                text += piece.token_ids
+                seconds += piece.seconds
+                last = len(text) - len(prompt) >= self.tokens
+                after = self._asked(model, piece.cache.fork(), text[-1:]) if last else float("nan")
+                tail = tuple(text[-60:])
+                yield Streamed(len(text) - len(prompt), seconds, piece.rows, piece.bytes, tail, before, after)
+
+    def _asked(self, model: Transformer, cache: PolicyCache, fresh: Sequence[int]) -> float:
+        """The probability of the name, when fresh tokens and the question run behind those in the cache."""
+        with torch.inference_mode():
+            for token in (*fresh, *self.ask_ids):
+                logits = model(torch.tensor([[token]]), cache, cache.tap)[0, -1]
+        return float(logits.softmax(dim=-1)[self.name_id])
+
+
+# ---- the first token -------------------------------------------------------------------------------------
+
+#: First rows that are kept beside the window.
+FIRSTS = (0, 1, 4)
+#: The window of which all is told, and those that have a point more in the chart.
+SHOWN = 64
+WINDOWS = (32, 128)
+
+
+@dataclass(frozen=True)
+class FirstPoint:
+    """A model with a window and so many first rows; without a window, with the full cache and a `look` at it.
+
+    `silent`: the values of the first row count as zeros.
+    """
+
+    model: str
+    window: int | None
+    firsts: int
+    silent: bool
+    loss: float
+    look: FirstRow | None = None
+
+
+def first_plan() -> list[tuple[int | None, int, bool]]:
+    """Window, first rows, silent: in the order in which they are measured."""
+    plan: list[tuple[int | None, int, bool]] = [(None, 0, False), (SHOWN, 0, False), (SHOWN, 1, False)]
+    plan += [(SHOWN, 1, True), (SHOWN, 4, False)]
+    return plan + [(window, firsts, False) for window in WINDOWS for firsts in (0, 1)]
+
+
+@dataclass(frozen=True)
+class FirstToken:
+    """The same windows on several models, each with its own texts, in one masked pass a point."""
+
+    setting: Setting
+    models: tuple[tuple[str, tuple[tuple[int, ...], ...], int], ...]  # name, texts, first token that counts
+
+    def run(self, stopped: Stopped) -> Iterator[FirstPoint]:
+        with threads(self.setting.threads):
+            for name, texts, late in self.models:
+                model = load_model(name)
+                for window, firsts, silent in first_plan():
+                    if stopped():
+                        return
+                    policy = _policy(window, firsts)
+                    nats = [masked_losses(model, ids, policy, silent=silent)[late:] for ids in texts]
+                    look = None if window else _mean([first_row(model, ids) for ids in texts])
+                    loss = float(np.concatenate(nats).mean())
+                    yield FirstPoint(name, window, firsts, silent, loss, look)
+
+
+def _policy(window: int | None, firsts: int) -> Policy:
+    """A window of the newest rows, and first rows beside it: the budget holds both."""
+    if window is None:
+        return Policy()
+    return Sinks(window + firsts, sinks=firsts) if firsts else Window(window)
+
+
+def _mean(looks: Sequence[FirstRow]) -> FirstRow:
+    def mean(field: str) -> float:
+        return float(np.mean([getattr(look, field) for look in looks]))
+
+    return FirstRow(mean("weight"), mean("length"), mean("taken"))

@@ -1,0 +1,114 @@
+// A text as its cache: each word with the numbers of its key and the weight that the newest word gives it.
+
+import { paperColour, shade } from "../web/cells.js";
+import { el } from "../web/dom.js";
+import { fill } from "../web/words.js";
+
+const HUES = { blue: [47, 102, 232], dark: [95, 155, 255] };
+const percent = (x) => `${(100 * x).toFixed(1)} %`;
+
+/** @param {{show: (node: Element, lines: string[]) => void, hide: () => void}} tip */
+export function createPanel(tip) {
+  const title = el("h2");
+  const sizes = el("span.quiet");
+  const next = el("span.next", { "data-tells": "" });
+  const flow = el("div.flow", { tabindex: "0", role: "group" });
+  const node = el("section.panel", {}, el("header", {}, title, sizes, next), flow);
+  let run = null; // what Python sent of it
+  let words = {};
+  let chips = [];
+  let shown = -1;
+
+  function load(data, scene, name) {
+    if (name) title.textContent = name;
+    flow.setAttribute("aria-label", title.textContent);
+    run = data;
+    words = scene.words;
+    chips = data.labels.map((label, at) => {
+      const numbers = el("canvas", { width: data.keys.cols, height: 1 });
+      paintKey(numbers, data.keys.row(at), scene.strongest);
+      return el("span.chip", { "data-at": at }, el("span.word", {}, label), numbers, el("i.bar"));
+    });
+    flow.replaceChildren();
+    shown = -1;
+  }
+
+  /** The numbers of a key as shades of blue. */
+  function paintKey(canvas, values, strongest) {
+    const context = canvas.getContext("2d");
+    const paper = paperColour();
+    const dark = paper[0] + paper[1] + paper[2] < 384;
+    const hue = dark ? HUES.dark : HUES.blue;
+    const picture = context.createImageData(values.length, 1);
+    values.forEach((value, i) => {
+      const part = shade(value, strongest) / 100;
+      hue.forEach((_, c) => (picture.data[4 * i + c] = paper[c] + (hue[c] - paper[c]) * part));
+      picture.data[4 * i + 3] = 255;
+    });
+    context.putImageData(picture, 0, 0);
+  }
+
+  /** The text after the pass of the word at `i`; from `parts` on the two caches have chosen other words. */
+  function show(i, parts) {
+    const kept = run.kept.row(i);
+    const before = i ? run.kept.row(i - 1) : kept;
+    const weights = run.weights.row(i);
+    const missed = run.missed.row(i);
+    for (let at = shown + 1; at <= i; at++) flow.append(chips[at]);
+    for (let at = shown; at > i; at--) chips[at].remove();
+    shown = i;
+    chips.slice(0, i + 1).forEach((chip, at) => {
+      const fresh = at === i;
+      chip.classList.toggle("fresh", fresh);
+      chip.classList.toggle("gone", !fresh && !kept[at]);
+      chip.classList.toggle("going", !fresh && !kept[at] && Boolean(before[at]));
+      chip.classList.toggle("parted", parts !== null && at > parts);
+      const read = weights[at] > 0;
+      const bar = chip.lastElementChild;
+      bar.classList.toggle("missed", !read);
+      bar.style.setProperty("--part", String(Math.sqrt(read ? weights[at] : missed[at])));
+    });
+    const last = chips[i];
+    if (last.offsetTop + last.offsetHeight > flow.scrollTop + flow.clientHeight) {
+      flow.scrollTop = last.offsetTop;
+    }
+  }
+
+  function lines(at) {
+    const chip = chips[at];
+    const state = chip.classList.contains("fresh")
+      ? "fresh"
+      : chip.classList.contains("gone")
+        ? "gone"
+        : "cached";
+    const weight = run.weights.row(shown)[at];
+    const missed = run.missed.row(shown)[at];
+    const by = run.labels[shown];
+    return [
+      `“${run.labels[at]}”`,
+      fill(words[`tip_${state}`], { at }),
+      weight > 0
+        ? fill(words.tip_weight, { weight: percent(weight), by })
+        : fill(words.tip_missed, { weight: percent(missed), by }),
+    ];
+  }
+
+  flow.addEventListener("pointerover", (event) => {
+    const chip = event.target instanceof Element ? event.target.closest(".chip") : null;
+    if (chip instanceof HTMLElement) tip.show(chip, lines(Number(chip.dataset.at)));
+    else tip.hide();
+  });
+  flow.addEventListener("pointerleave", () => tip.hide());
+
+  return {
+    node,
+    load,
+    show,
+    /** How large it is, and what comes next; `parted` marks a word that is not the other cache's. */
+    tell(size, word, parted) {
+      sizes.textContent = size;
+      next.textContent = word;
+      next.classList.toggle("parted", parted);
+    },
+  };
+}

@@ -1,0 +1,46 @@
+"""What the policies page runs for its scene: the same prompt with a full cache and with a thinned one."""
+
+from dataclasses import dataclass
+
+from explainer.kit.cache import COMPUTING, MIB, identity, model, prompt_tokens
+from explainer.kit.shelf import Shelf
+from explainer.policies.choice import LONGEST, NEW
+from explainer.policies.rules import RULES
+from explainer.policies.words import TEXTS
+from kvengine.policies import Policy
+from kvengine.watched import Watched, watch
+
+#: Of all visitors together; one of the default prompt takes 0.2 MiB, one of the longest 1.
+_WATCHED: Shelf[str, Watched] = Shelf(48 * MIB)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same prompt with a full cache and under a policy."""
+
+    full: Watched
+    thin: Watched
+    policy: Policy
+
+
+def prompt_of(name: str, text: str, prompt: str) -> tuple[int, ...]:
+    """The tokens of a text of the page, or of the learner's own prompt, as many as are read here."""
+    said = TEXTS["watch"][text]["text"] if text in TEXTS["watch"] else prompt
+    return prompt_tokens(name, said)[:LONGEST]
+
+
+def pair(
+    name: str, token_ids: tuple[int, ...], rule: str, budget: int, layer: int, head: int
+) -> tuple[str, Pair]:
+    """Both runs, and the name under which all who choose the same share them. Raises `PolicyError`."""
+    policy = RULES[rule].make(budget)
+
+    def run(of: Policy) -> Watched:
+        made = model(name)
+        with COMPUTING:
+            return watch(made, token_ids, of, new=NEW, layer=layer, head=head)
+
+    keys = [identity("watched", name, token_ids, repr(of), layer, head) for of in (Policy(), policy)]
+    full = _WATCHED.get(keys[0], lambda: run(Policy()))
+    thin = _WATCHED.get(keys[1], lambda: run(policy))
+    return keys[1], Pair(full, thin, policy)

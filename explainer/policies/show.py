@@ -1,0 +1,115 @@
+"""The parts of the policies page: each computes what it shows when it is opened."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from explainer.kit import cache, controls, scene, session
+from explainer.kit.words import count
+from explainer.policies.choice import LONGEST, PoliciesChoice
+from explainer.policies.rules import RULES
+from explainer.policies.runs import pair, prompt_of
+from explainer.policies.scene import scene as texts_side_by_side
+from explainer.policies.show_endless import endless
+from explainer.policies.show_first import first
+from explainer.policies.show_loss import loss
+from explainer.policies.words import TEXTS, label, tell
+
+NAME = "policies"
+#: The slider's; an address may name any budget up to the model's positions.
+DRAGGED = 64
+OWN = "own"
+
+
+def followed(key: str, value: object) -> str:
+    """The key of a widget that shows `value`, which the address may have changed."""
+    controls.follow(key, value)
+    return key
+
+
+def chosen(key: str, field: str) -> Callable[[], None]:
+    """For a widget's `on_change`: its value becomes the page's choice, and stands in the address."""
+
+    def change() -> None:
+        before = getattr(session.own(PoliciesChoice), field, None) or getattr(session.common(), field, None)
+        session.choose(**{field: controls.picked(key, before)})
+
+    return change
+
+
+def watching() -> None:
+    """The same prompt with a full cache and with a thinned one."""
+    own, common, card = session.own(PoliciesChoice), session.common(), session.card()
+    rule = own.policy if own.policy in RULES else PoliciesChoice.policy
+    text = own.text if own.text in (*TEXTS["watch"], OWN) else PoliciesChoice.text
+    for field, used in (("policy", rule), ("text", text)):
+        if getattr(own, field) != used:
+            st.warning(tell(f"page.unknown_{field}", **{field: getattr(own, field)}), icon=":material/info:")
+    _controls(rule, text)
+    ids = prompt_of(card.name, text, common.prompt)
+    if text == OWN and len(whole := session.prompt_ids()) > LONGEST:
+        told = tell("page.prompt_long", tokens=count(len(whole), "token"), used=str(LONGEST))
+        st.info(told, icon=":material/info:")
+    with session.errors_shown():
+        key, found = pair(card.name, ids, rule, own.budget, common.layer, common.head)
+    scene.mount(
+        NAME,
+        {
+            "key": key,
+            "revision": session.revision(),
+            "step": own.step,
+            "layer": common.layer,
+            "head": common.head,
+        }
+        | texts_side_by_side(found, rule, cache.tokenizer(card.name).texts),
+    )
+
+
+def _controls(rule: str, text: str) -> None:
+    own, common, config = session.own(PoliciesChoice), session.common(), session.card().config
+    titles = {name: told["title"] for name, told in TEXTS["watch"].items()} | {OWN: label("page.own")}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="policy_controls"):
+        st.selectbox(
+            label("page.text"),
+            list(titles),
+            format_func=lambda name: titles.get(name, name),
+            key=followed("p_text", text),
+            width=190,
+            on_change=chosen("p_text", "text"),
+        )
+        st.selectbox(
+            label("page.policy"),
+            list(RULES),
+            format_func=lambda name: RULES[name].title if name in RULES else name,
+            key=followed("p_policy", rule),
+            width=300,
+            help=tell(f"rules.{rule}") + (f" ({RULES[rule].paper})" if RULES[rule].paper else ""),
+            on_change=chosen("p_policy", "policy"),
+        )
+        if RULES[rule].budgeted:
+            st.slider(
+                label("page.budget"),
+                0,
+                max(DRAGGED, own.budget),
+                key=followed("p_budget", own.budget),
+                width=280,
+                help=tell("page.budget_help"),
+                on_change=chosen("p_budget", "budget"),
+            )
+        for field, most in (("layer", config.n_layers), ("head", config.n_heads)):
+            st.selectbox(
+                label(f"page.{field}"),
+                list(range(most)),
+                key=followed(f"p_{field}", getattr(common, field)),
+                width=80,
+                on_change=chosen(f"p_{field}", field),
+            )
+
+
+#: By the names of `choice.PARTS`.
+SHOWN: dict[str, Callable[[], None]] = {
+    "watch": watching,
+    "loss": loss,
+    "endless": endless,
+    "first": first,
+}

@@ -1,0 +1,33 @@
+"""Cache policies: rows that are dropped or rounded, and what the running model loses by it."""
+
+import streamlit as st
+
+from explainer.kit import session
+from explainer.kit.words import plain
+from explainer.policies import show
+from explainer.policies.choice import PARTS, PoliciesChoice
+from explainer.policies.words import tell
+
+# The texts of this page are its own: the row above waits until somebody asks for another prompt or model.
+STYLE = """<style>
+.stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
+.stMainBlockContainer [data-testid="stHeading"] h3 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
+body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(> .st-key-controls) { display: none; }
+</style>"""
+
+own = session.own(PoliciesChoice)
+part = own.part if own.part in PARTS else next(iter(PARTS))
+
+st.html(STYLE)
+st.segmented_control(
+    tell("page.part"),
+    list(PARTS),
+    format_func=lambda name: PARTS[name],
+    key=show.followed("p_part", part),
+    required=True,
+    label_visibility="collapsed",
+    on_change=show.chosen("p_part", "part"),
+)
+if part != own.part:
+    st.warning(tell("page.unknown_part", part=plain(own.part)), icon=":material/info:")
+show.SHOWN[part]()
