@@ -16,7 +16,7 @@ import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import Runtime
@@ -66,6 +66,7 @@ async def collect_now_and_then() -> None:
 
 def routes() -> list[Route]:
     return [
+        Route("/notes", _notes),
         Route("/operands/weights/{name}/{layer:int}", _weights),
         Route("/operands/walk/{key}/{layer:int}/{rows:int}", _walk),
         Route("/operands/recomputation/{key}/{layer:int}", _recomputation),
@@ -88,6 +89,11 @@ def weights_of(model: Transformer, layer: int) -> dict[str, np.ndarray]:
         "final_norm": model.weights.norm,
     }
     return {name: tensor.float().numpy(force=True) for name, tensor in tensors.items()}
+
+
+async def _notes(_request: Request) -> Response:
+    """The window with the speaker's notes; what it shows it is told by the window that presents."""
+    return FileResponse(Path(__file__).parent / "web" / "notes.html")
 
 
 async def _weights(request: Request) -> Response:

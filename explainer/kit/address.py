@@ -16,8 +16,8 @@ T = TypeVar("T")
 #: A limit: a number, or what the chosen model allows.
 Limit = float | Callable[[Config], float]
 
-#: Parameters of every scene that only the browser reads and writes: questions asked, all numbers shown.
-BROWSER_KEYS = frozenset({"ask", "numbers"})
+#: Parameters of every scene that only the browser reads and writes: questions, all numbers, presenting.
+BROWSER_KEYS = frozenset({"ask", "numbers", "present"})
 
 
 @dataclass(frozen=True)

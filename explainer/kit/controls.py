@@ -23,6 +23,7 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: 
 @media (max-width: 640px) {
   body.kv-stepped:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
 }
+@media screen { body.kv-presenting .stApp { visibility: hidden; } }
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
 [data-variant="segmented_control"][data-selected="true"] { color: inherit !important; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }

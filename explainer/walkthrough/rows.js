@@ -18,9 +18,10 @@ export function createRows(picture, fill) {
 
   function gridLine(name, { k = "", v = "", middle = false }) {
     const part = (named) => ({ role: "gridcell", tabindex: "-1", "data-part": named, "data-ref": named });
-    const score = el("div.score", middle ? part("score") : { role: "none" });
+    const matters = { "data-matters": "" }; // to a class: it is read from the last row
+    const score = el("div.score", middle ? { ...part("score"), ...matters } : { role: "none" });
     const bar = el("i.bar");
-    const weightText = el("span");
+    const weightText = el("span", matters);
     const weight = middle
       ? el("div.weight", part("weight"), bar, weightText)
       : el("div.weight", { role: "none" });
@@ -29,7 +30,7 @@ export function createRows(picture, fill) {
     const node = el(
       "div.line",
       { role: "row" },
-      el("div.name", { role: "rowheader" }, ...name),
+      el("div.name", { role: "rowheader", ...matters }, ...name),
       left,
       score,
       weight,
@@ -206,6 +207,7 @@ export function createRows(picture, fill) {
 
   function fit(room, head_dim) {
     size = room;
+    if (room.presenting) return fitForClass(room);
     const { width, height, wide, phone } = room;
     // Words and numbers grow with the room: what is read at a desk must be read from the last row too.
     const zoom = phone ? 1 : Math.max(1, Math.min(1.5, width / 1400, height / 720));
@@ -228,12 +230,29 @@ export function createRows(picture, fill) {
     const row = Math.max(16, Math.min(46, Math.floor(free / 20.5) - 2));
     const rows = Math.max(17, Math.floor(free / (row + 2)) - 3);
     picture.classList.toggle("heat", cell < 21.5);
-    const sizes = { name, score, weight, matrix, gap, row };
-    for (const [key, value] of Object.entries(sizes)) set(`--${key}`, `${value}px`);
-    set("--rows", String(rows));
     set("--cell-font", `${Math.min(18, cell * 0.42, row * 0.56).toFixed(1)}px`);
+    write({ name, score, weight, matrix, gap, row }, rows);
+  }
+
+  function write(sizes, rows) {
+    const { style } = picture.parentElement.parentElement;
+    for (const [key, value] of Object.entries(sizes)) style.setProperty(`--${key}`, `${value}px`);
+    style.setProperty("--rows", String(rows));
     newest = rows + 2;
     toNewest(); // rows have another height now, and the newest is to be seen
+  }
+
+  /** On a screen for a class: the text has the size that the style sheet gives it, and the cells are shades. */
+  function fitForClass({ height }) {
+    const em = parseFloat(getComputedStyle(picture).fontSize);
+    const [name, score, weight, gap] = [4.7, 2.4, 6, 0.35].map((n) => Math.round(n * em));
+    const scrollbar = 12;
+    const matrix = Math.floor((picture.clientWidth - name - score - weight - 4 * gap - scrollbar) / 2);
+    // Seventeen rows of history where that is possible; beside them q, k and v, the output, and the headings.
+    const around = 4.6;
+    const row = Math.max(Math.ceil(1.14 * em), Math.floor(height / (17 + around)) - 2);
+    picture.classList.add("heat");
+    write({ name, score, weight, matrix, gap, row }, Math.max(3, Math.floor(height / (row + 2) - around)));
   }
 
   return {

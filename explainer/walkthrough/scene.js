@@ -6,6 +6,7 @@ import { questionOf } from "../web/asking.js";
 import { fillCells, fullShade } from "../web/cells.js";
 import { num } from "../web/dom.js";
 import { createMap } from "../web/map.js";
+import { presented } from "../web/present.js";
 import { readable, tabStop } from "../web/reading.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
@@ -198,6 +199,7 @@ export default function walkthrough(root) {
         const { values, asked: inStages } = stepAt(lap);
         return questionOf(scene.questions, values, inStages[n - 1]);
       },
+      present: ({ lap, stage: n }) => presented(scene.stages[n - 1], stepAt(lap).values),
       said({ lap, stage: n }) {
         const { title, focus, why } = scene.stages[n - 1];
         return [`Stage ${n} of 5, token ${lap}, ${label(lap)}: ${title}.`, focus, why]

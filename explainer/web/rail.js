@@ -11,7 +11,7 @@ const SPEEDS = { "0.5×": 0.5, "1×": 1, "2×": 2 };
 /**
  * @param {HTMLElement} rail
  * @param {import("./stepper.js").Stepped} scene
- * @param {{stage: (n: number) => void, ask: () => void, numbers: () => void, back: () => void, play: () => void,
+ * @param {{stage: (n: number) => void, ask: () => void, numbers: () => void, present: () => void, back: () => void, play: () => void,
  *   next: () => void, speed: (times: number) => void}} on
  */
 export function createRail(rail, scene, on) {
@@ -35,6 +35,13 @@ export function createRail(rail, scene, on) {
   const before = `Ask me before each ${stepName(scene)}`;
   const ask = control("ask", before, before, "Ask me", on.ask);
   const numbers = control("numbers", "All numbers", "Show all numbers (N)", "Numbers", on.numbers);
+  const present = control(
+    "present",
+    "Present",
+    "Fill the screen, for a class (F)",
+    el("i.screen"),
+    on.present,
+  );
   const back = control("back", "Back", "Back (←)", "◀", on.back);
   const play = control("play", "Play", "Play or pause (P)", "▶", on.play);
   const next = control("next-step", null, "Next (→)", "", on.next);
@@ -51,6 +58,7 @@ export function createRail(rail, scene, on) {
     {},
     scene.question ? ask : null,
     scene.small ? null : numbers,
+    present,
     back,
     play,
     scene.small ? null : speed,
@@ -83,6 +91,7 @@ export function createRail(rail, scene, on) {
   }
 
   return {
+    present,
     play,
     next,
     /**

@@ -43,30 +43,33 @@ export function createStage(root, { label, heading, rail: railLabel, terms = () 
 }
 
 /**
- * Call `fit({width, height, wide, phone})` when the room for the scene changes: `height` is what is left of the
- * window below the top of `area`. Gives the undoing.
+ * Call `fit({width, height, wide, phone, presenting})` when the room for the scene changes: `height` is what is left of the
+ * window below the top of `area`; while `presenting`, that of `area` itself. Gives the undoing.
  */
 export function onRoom(root, area, fit) {
   let last = "";
   function measure() {
     const scrolled = document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0;
     const top = area.getBoundingClientRect().top + scrolled;
+    const presenting = root.classList.contains("presenting");
     const room = {
       width: root.clientWidth,
-      height: innerHeight - top,
-      wide: root.clientWidth >= WIDE,
-      phone: root.clientWidth < PHONE,
+      height: presenting ? area.clientHeight : innerHeight - top,
+      wide: root.clientWidth >= WIDE && !presenting,
+      phone: root.clientWidth < PHONE && !presenting,
+      presenting,
     };
-    const now = `${room.width} ${Math.round(room.height)}`;
+    const now = `${room.width} ${Math.round(room.height)} ${presenting}`;
     if (!room.width || now === last) return;
     last = now;
     root.classList.toggle("wide", room.wide);
-    root.classList.toggle("narrow", room.width < NARROW);
+    root.classList.toggle("narrow", room.width < NARROW && !presenting);
     root.classList.toggle("phone", room.phone);
     fit(room);
   }
   const observer = new ResizeObserver(measure);
   observer.observe(root);
+  observer.observe(area); // while presenting, a question below it takes room from it
   // What stands above the scene can fold away, which moves it without changing its size.
   const page = document.querySelector(".stMainBlockContainer");
   if (page) observer.observe(page);

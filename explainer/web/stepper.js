@@ -5,6 +5,7 @@ import { createAddress, inAddress } from "./address.js";
 import { createAsking } from "./asking.js";
 import { calm } from "./dom.js";
 import { createKeys } from "./keys.js";
+import { createPresent } from "./present.js";
 import { createRail, stepName } from "./rail.js";
 import { onWay } from "./way.js";
 
@@ -40,7 +41,9 @@ import { onWay } from "./way.js";
  *   not the neighbouring stage
  * @property {(place: Place) => number} [pace] how long playing stays at a place, in ms, where it is not read
  * @property {() => Object<string, string | null>} [also] what else of the scene the address says; `write()` tells of it
- * @property {boolean} [small] a rail of back, play and next alone
+ * @property {(place: Place) => import("./present.js").Presented | null} [present] the sentence for a class, and the
+ *   speaker's notes; without it, the first sentence of the stage's focus
+ * @property {boolean} [small] a rail of present, back, play and next alone
  */
 
 const WORDS_A_MINUTE = 220;
@@ -67,11 +70,16 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   const { stages, exists = ({ lap }) => lap === 0, ready = () => true } = scene;
   const said = scene.said ?? (() => told.textContent);
   const count = stages.length;
-  const beside = (by) => (scene.along ?? ((at) => neighbour(at, count, by, exists)))(place, by);
+  const neighbourOf = scene.along ?? ((at, by) => neighbour(at, count, by, exists));
+  const beside = (by) => neighbourOf(place, by);
   const what = stepName(scene);
   const address = createAddress();
   const panel = createAsking({ root, asking, live }, what, { answered: reveal, accepted });
-  const flags = { ask: inAddress("ask") !== null || panel.kept.on, numbers: inAddress("numbers") !== null };
+  const flags = {
+    ask: inAddress("ask") !== null || panel.kept.on,
+    numbers: inAddress("numbers") !== null,
+    present: inAddress("present") !== null,
+  };
   const path = location.pathname;
   if (flags.ask) panel.kept.on = true; // on the next page too
   let place = addressed() ?? { lap: 0, stage: 1 };
@@ -98,6 +106,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     stage: (n) => byHand(() => go({ lap: place.lap, stage: n }))(),
     ask: toggleAsking,
     numbers: toggleNumbers,
+    present: () => setPresenting(true),
     back: byHand(back),
     play: () => play(timer === null),
     next: byHand(next),
@@ -151,6 +160,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     shown = nameOf(to);
     root.dataset.stage = String(to.stage);
     stage.show(to);
+    present.show();
     // More data can come while a question is open: it stays, and so does what was said of an answer.
     if (stepped || !again) {
       asked = null;
@@ -302,6 +312,53 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     write();
   }
 
+  // ---- presenting ------------------------------------------------------------------------------------
+
+  const present = createPresent(
+    { root, told, live },
+    {
+      next: byHand(next),
+      back: byHand(back),
+      first: () => toEnd(-1),
+      last: () => toEnd(1),
+      digit(key) {
+        if (panel.digit(key)) return true;
+        const n = key === "0" ? 10 : Number(key);
+        if (!Number.isInteger(n) || n < 1 || n > count) return false;
+        byHand(() => go({ lap: place.lap, stage: n }))();
+        return true;
+      },
+      changed: setPresenting,
+      words: () => (shown && scene.present?.(place)) || null,
+      where() {
+        const { title, name } = stages[place.stage - 1];
+        const after = beside(1);
+        const lap = scene.lapParam ? ` · ${scene.lapName} ${place.lap}` : "";
+        const over = scene.small
+          ? `${what} ${place.lap || place.stage}`
+          : `${what} ${place.stage} of ${count}${lap}`;
+        return { over, title: title ?? name, next: after ? stages[after.stage - 1].name : "" };
+      },
+    },
+  );
+
+  function setPresenting(on) {
+    flags.present = on;
+    if (on) undemonstrate();
+    present.set(on);
+    write();
+    if (!on) buttons.present.focus();
+  }
+
+  /** To the first or the last stage of this lap; where laps are what is stepped through, to their end. */
+  function toEnd(by) {
+    const { lap } = place;
+    const last = stages.findLastIndex((_, i) => exists({ lap, stage: i + 1 })) + 1;
+    let to = { lap, stage: by < 0 ? 1 : last };
+    if (scene.small && scene.lapParam) for (let on = place; on; on = neighbourOf(on, by)) to = on;
+    byHand(() => go(to))();
+  }
+
   // ---- keys and address ------------------------------------------------------------------------------
 
   const keys = createKeys(root, {
@@ -310,6 +367,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       ArrowLeft: byHand(back),
       p: () => play(timer === null),
       n: toggleNumbers,
+      f: () => setPresenting(true),
     },
     inside: { PageDown: byHand(next), PageUp: byHand(back) },
     other: panel.digit,
@@ -319,6 +377,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   function onHistory() {
     if (location.pathname !== path) return;
     for (const name of Object.keys(flags)) flags[name] = inAddress(name) !== null;
+    present.set(flags.present);
     const to = addressed();
     if (!to || !ready(to)) return showRail();
     wait(null);
@@ -327,6 +386,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   addEventListener("popstate", onHistory);
   document.body.classList.add("kv-stepped"); // on a phone the controls wait until somebody asks for them
   const forgetWay = onWay(showRail); // it can come later than the scene
+  present.set(flags.present);
 
   function write() {
     address.write({
@@ -335,6 +395,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       ...scene.also?.(),
       ask: flags.ask,
       numbers: flags.numbers,
+      present: flags.present,
     });
   }
 
@@ -366,6 +427,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     },
     destroy() {
       leave();
+      present.destroy();
       undemonstrate();
       clearTimeout(timer);
       address.destroy();

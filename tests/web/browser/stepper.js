@@ -225,11 +225,11 @@ test("what the last stage has moved is taken away in the end", () => {
 
 // ---- what a scene can have otherwise ---------------------------------------------------------------------
 
-test("a small rail has back, play and next alone", () => {
+test("a small rail has present, back, play and next alone", () => {
   const { rail } = stepping({ small: true });
   equal(
     [...rail.querySelectorAll("button, select")].map((control) => control.className),
-    ["back", "play", "next-step"],
+    ["present", "back", "play", "next-step"],
   );
 });
 
