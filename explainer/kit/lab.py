@@ -27,6 +27,8 @@ PATIENCE = 6.0
 TIME_LIMIT = 120.0
 #: Seconds without a run, or a page that may want one, after which the measuring process ends.
 IDLE = 180.0
+#: Seconds that a page takes to be drawn: until then the measuring process does not take a core from it.
+DRAWN = 3.0
 MOST_WAITING = 40
 
 
@@ -195,7 +197,9 @@ class Lab:
                 worker = self._start()
             return worker
 
-        with suppress(Exception):  # started ahead; where that fails, the first run will tell
+        with self._changed:  # a page that wakes it ahead of time is about to be drawn, on the same cores
+            self._changed.wait_for(lambda: self._line() or self._closed, timeout=DRAWN)
+        with suppress(Exception):  # where it cannot be started ahead, the first run will tell
             ready()
         while run := self._next():
             run.execute(ready)
