@@ -49,7 +49,7 @@ def test_its_cached_pass_gives_what_the_naive_one_gives() -> None:
     assert (parts - naive).abs().max() < 2e-3
 
 
-#: The model's vocabulary has no token for some control characters, nor for bytes of planes without characters.
+#: Its vocabulary has no token for some control characters, nor for bytes of planes without characters.
 any_text = st.text(st.characters(exclude_categories=["Cs", "Cn", "Cc"], max_codepoint=0x3FFFF))
 
 
