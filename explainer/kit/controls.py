@@ -12,16 +12,21 @@ from explainer.kit.words import count, plain
 
 # Streamlit's wide layout leaves margins that the cells of a scene need on a projector. The bar at the side is
 # always there, or the page would jump when a stage is a little higher than the one before. After the first
-# step the controls fold away; a button in the scene brings them back.
+# step the controls fold away; a button in the scene brings them back. They keep their width meanwhile:
+# without one, a slider was seen to report its first value.
 _PAGE_STYLE = """<style>
 .stAppHeader { min-height: 0; height: 2.75rem; }
 .stMain { scrollbar-gutter: stable; }
 .stMainBlockContainer { max-width: 2200px; padding: 2.9rem clamp(1rem, 1.8vw, 2.5rem) 1rem; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 body.kv-asking [class*="st-key-tells_"] { visibility: hidden; }
-body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
+body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
+  position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;
+}
 @media (max-width: 640px) {
-  body.kv-stepped:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none; }
+  body.kv-stepped:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
+    position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;
+  }
 }
 @media screen { body.kv-presenting .stApp { visibility: hidden; } }
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
