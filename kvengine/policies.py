@@ -42,7 +42,7 @@ class Policy:
 
     def bits(self, rows: int, head_dim: int, full: int) -> float:
         """Bits that a number takes on average in a cache of `rows`; `full` in the precision of the model."""
-        return full
+        return float(full)
 
 
 @dataclass(frozen=True)

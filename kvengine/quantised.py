@@ -98,7 +98,7 @@ class Kivi(Policy):
 
     def bits(self, rows: int, head_dim: int, full: int) -> float:
         if not rows:
-            return full
+            return float(full)
         keys, values = self.full(rows)
         small_key = self.width + 2 * SCALE_BITS / self.group
         small_value = self.width + 2 * SCALE_BITS / min(self.group, head_dim)

@@ -1,8 +1,9 @@
 """What the measured losses say, in words, as a table and as a file."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
+from explainer.kit import sheet
 from explainer.policies.measure import LossPoint
 from explainer.policies.rules import RULES
 from explainer.policies.words import nats, tell
@@ -66,11 +67,9 @@ def rows(points: Sequence[LossPoint]) -> list[dict[str, str]]:
 
 def to_csv(points: Sequence[LossPoint]) -> str:
     """The same as a file; a loss over no tokens is left empty."""
-    names = [field.name for field in fields(LossPoint)]
-    lines = [",".join(names)]
-    for p in points:
-        values = asdict(p)
-        lines.append(
-            ",".join("" if values[n] is None or values[n] != values[n] else str(values[n]) for n in names)
-        )
-    return "\n".join(lines) + "\n"
+    return sheet.to_csv(
+        [
+            {name: "" if value is None or value != value else value for name, value in asdict(p).items()}
+            for p in points
+        ]
+    )

@@ -16,6 +16,7 @@ export function createPanel(tip) {
   const node = el("section.panel", {}, el("header", {}, title, sizes, next), flow);
   let run = null; // what Python sent of it
   let words = {};
+  let prompt = 0;
   let chips = [];
   let shown = -1;
 
@@ -24,6 +25,7 @@ export function createPanel(tip) {
     flow.setAttribute("aria-label", title.textContent);
     run = data;
     words = scene.words;
+    prompt = scene.prompt;
     chips = data.labels.map((label, at) => {
       const numbers = el("canvas", { width: data.keys.cols, height: 1 });
       paintKey(numbers, data.keys.row(at), scene.strongest);
@@ -54,18 +56,21 @@ export function createPanel(tip) {
     const before = i ? run.kept.row(i - 1) : kept;
     const weights = run.weights.row(i);
     const missed = run.missed.row(i);
-    for (let at = shown + 1; at <= i; at++) flow.append(chips[at]);
-    for (let at = shown; at > i; at--) chips[at].remove();
     shown = i;
-    chips.slice(0, i + 1).forEach((chip, at) => {
+    // The rest of the prompt stands there already, so that nothing moves while it is read.
+    const end = Math.max(i + 1, prompt);
+    while (flow.children.length < end) flow.append(chips[flow.children.length]);
+    while (flow.children.length > end) flow.lastElementChild.remove();
+    chips.slice(0, end).forEach((chip, at) => {
+      chip.classList.toggle("ahead", at > i);
       const fresh = at === i;
       chip.classList.toggle("fresh", fresh);
-      chip.classList.toggle("gone", !fresh && !kept[at]);
-      chip.classList.toggle("going", !fresh && !kept[at] && Boolean(before[at]));
+      chip.classList.toggle("gone", at < i && !kept[at]);
+      chip.classList.toggle("going", at < i && !kept[at] && Boolean(before[at]));
       chip.classList.toggle("parted", parts !== null && at > parts);
       const read = weights[at] > 0;
       const bar = chip.lastElementChild;
-      bar.classList.toggle("missed", !read);
+      bar.classList.toggle("missed", at < i && !read);
       bar.style.setProperty("--part", String(Math.sqrt(read ? weights[at] : missed[at])));
     });
     const last = chips[i];
@@ -76,6 +81,7 @@ export function createPanel(tip) {
 
   function lines(at) {
     const chip = chips[at];
+    if (at > shown) return [`“${run.labels[at]}”`, words.tip_ahead];
     const state = chip.classList.contains("fresh")
       ? "fresh"
       : chip.classList.contains("gone")

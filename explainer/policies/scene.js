@@ -31,7 +31,8 @@ export default function policies(root) {
   const legend = el("div.legend");
   const moves = el("div.moves");
   stage.rail.replaceWith(moves);
-  moves.append(stage.rail, slider);
+  moves.append(stage.rail, slider, root.querySelector(".unfold"));
+  root.querySelector(".text-line").hidden = true;
   stage.picture.append(el("div.pair", {}, panels.full.node, panels.thin.node), legend);
   scrub.oninput = () => {
     stepper.stop();
@@ -121,7 +122,7 @@ export default function policies(root) {
       root.setAttribute("aria-label", words.label);
       stage.rail.setAttribute("aria-label", words.rail);
       heading.textContent = words.heading;
-      lead.replaceChildren(...say(words.lead, { layer: data.layer, head: data.head }));
+      lead.replaceChildren(...say(words.lead, { layer: data.layer, head: data.head, rule: data.rule }));
       slider.firstElementChild.textContent = words.scrub;
       scrub.max = String(data.steps);
       legend.replaceChildren(

@@ -32,6 +32,7 @@ def scene(pair: Pair, rule: str, texts_of: Callable[[Sequence[int]], list[str]])
         "strongest": float(max(np.abs(full.keys).max(), np.abs(thin.keys).max())),
         "asked": questions(pair, texts_of),
         "questions": WORDS["question"],
+        "rule": WORDS["rules"][rule],
         "words": WORDS["watch"],
         "terms": explained("watch"),
     }
