@@ -2,6 +2,7 @@
 
 import { questionOf } from "../web/asking.js";
 import { calm, el } from "../web/dom.js";
+import { presented } from "../web/present.js";
 import { readable, tabStop } from "../web/reading.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
@@ -184,6 +185,13 @@ export default function start(root) {
       },
       ready,
       ask,
+      present({ lap, stage: part }) {
+        const { present } = scene.words;
+        if (part === 2) return presented(present.keep, scene.values);
+        const { text, values } = scene.rows[lap - 1].line;
+        const when = lap === 1 ? "first" : lap < scene.played ? "row" : "done";
+        return presented({ ...present[when], line: text }, { ...scene.values, ...values });
+      },
       near({ lap }) {
         if (lap >= scene.played - 2 && !ready({ stage: 2 })) ask();
       },

@@ -69,7 +69,7 @@ export function createTriangle(label) {
         { role: "row", "aria-label": said },
         el("span.t-name", { role: "rowheader" }, name),
         line,
-        el(`span.t-next${right ? "" : ".other"}`, { role: "cell" }, `→ ${next}`),
+        el(`span.t-next${right ? "" : ".other"}`, { role: "cell", "data-matters": "" }, `→ ${next}`),
       );
       node.querySelector(".newest")?.classList.remove("newest");
       row.classList.add("newest");

@@ -8,7 +8,7 @@ import { createTriangle } from "./triangle.js";
  * @param {string} name of its element's class
  */
 export function createWriter(words, name) {
-  const text = el("p.written");
+  const text = el("p.written", { "data-matters": "" });
   const triangle = createTriangle(`${words.title}: ${words.note}`);
   const numbers = el("dl.numbers");
   const node = el(
@@ -55,7 +55,7 @@ export function createWriter(words, name) {
             wide ? "div.only-wide" : "div",
             {},
             el("dt", {}, what),
-            el("dd", {}, value),
+            el("dd", { "data-matters": "" }, value),
             bar
               ? el(
                   "div.gauge",

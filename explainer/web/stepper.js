@@ -286,7 +286,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   /** Play without having been asked, unless things are to stand still: whatever the learner does ends it. */
   function demonstrate() {
     undemonstrate();
-    if (calm()) return;
+    if (calm() || present.shown) return; // before a class the speaker steps
     play(true);
     const end = (event) => {
       undemonstrate();
@@ -344,7 +344,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
 
   function setPresenting(on) {
     flags.present = on;
-    if (on) undemonstrate();
+    if (on) play(false);
     present.set(on);
     write();
     if (!on) buttons.present.focus();

@@ -4,6 +4,7 @@ import { inAddress } from "../web/address.js";
 import { questionOf } from "../web/asking.js";
 import { el } from "../web/dom.js";
 import { createMap } from "../web/map.js";
+import { presented } from "../web/present.js";
 import { readable, tabStop } from "../web/reading.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
@@ -60,6 +61,10 @@ export default function whyKAndV(root) {
 
   /** The room for the columns of a visit. */
   function columnRoom() {
+    if (size?.presenting) {
+      const em = parseFloat(getComputedStyle(stage.picture).fontSize);
+      return { width: stage.picture.clientWidth - 5.2 * em, least: 3.05 * em };
+    }
     const least = size?.phone ? LEAST_COLUMN.phone : size?.wide ? LEAST_COLUMN.wide : LEAST_COLUMN.narrow;
     const gutter = size && size.width >= NARROW ? GUTTER : 0;
     return { width: stage.picture.clientWidth - gutter, least };
@@ -160,6 +165,12 @@ export default function whyKAndV(root) {
     const zoom = phone ? 1 : Math.max(1, Math.min(1.5, width / 1400, height / 640));
     root.style.setProperty("font-size", `${(15 * zoom).toFixed(2)}px`);
     const free = height - (key() === "name" ? 120 : 60) - (wide ? 0 : 40);
+    if (size.presenting) {
+      const rest = key() === "name" ? height * 0.2 : height * 0.31; // beside the texts, which have their size
+      stage.picture.style.setProperty("--book", `${Math.round(rest * 0.5)}px`);
+      stage.picture.style.setProperty("--fan", `${Math.round(rest * 0.3)}px`);
+      return;
+    }
     const part = (share, least, most) => `${Math.round(Math.max(least, Math.min(most, free * share)))}px`;
     stage.picture.style.setProperty("--book", part(0.2, 72, 150));
     stage.picture.style.setProperty("--fan", part(0.16, 38, 130));
@@ -197,6 +208,7 @@ export default function whyKAndV(root) {
           const { asked } = views.dataOf(keyAt(place));
           return asked ? questionOf(scene.questions, views.valuesOf(keyAt(place)), asked) : null;
         },
+        present: (place) => presented(views.stageOf(keyAt(place)), views.valuesOf(keyAt(place))),
         said: (place) => views.said(keyAt(place)),
         ending: () => scene.words.ending,
       },
