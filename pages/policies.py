@@ -12,6 +12,9 @@ from explainer.policies.words import tell
 STYLE = """<style>
 .stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
 .stMainBlockContainer [data-testid="stHeading"] h3 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
+@media (max-width: 640px) {
+  .st-key-policy_controls > div { flex: 1 1 calc(50% - 0.5rem) !important; width: auto !important; }
+}
 body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(> .st-key-controls) { display: none; }
 </style>"""
 

@@ -1,5 +1,6 @@
 """The policies page's charts: loss against memory, along a text, and with and without the first row."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
@@ -50,7 +51,9 @@ def against_memory(points: Sequence[LossPoint], palette: Palette) -> go.Figure:
             showlegend=False,
             hovertemplate="%{x:,.0f} KiB: %{y:.3f}<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(title="KiB of cache at the end of a text", type="log", dtick="D2")
+    ticks = (64, 128, 256, 512, 1024)
+    figure.update_xaxes(title="KiB of cache at the end of a text", type="log", tickvals=ticks)
+    figure.update_xaxes(range=[math.log10(55), math.log10(1400)])
     figure.update_yaxes(title="nats per token")
     figure.update_layout(
         height=500, legend={"orientation": "v", "x": 1.01, "xanchor": "left", "y": 1, "yref": "paper"}

@@ -29,9 +29,9 @@ export default function policies(root) {
   const count = el("output");
   const slider = el("label.scrub", {}, el("span.quiet"), scrub, count);
   const legend = el("div.legend");
-  const moves = el("div.moves");
-  stage.rail.replaceWith(moves);
-  moves.append(stage.rail, slider, root.querySelector(".unfold"));
+  const steering = el("div.steering");
+  stage.rail.replaceWith(steering);
+  steering.append(stage.rail, slider, root.querySelector(".unfold"));
   root.querySelector(".text-line").hidden = true;
   stage.picture.append(el("div.pair", {}, panels.full.node, panels.thin.node), legend);
   scrub.oninput = () => {

@@ -1,0 +1,120 @@
+"""The policies page in a real browser: rows that go, questions, measured curves, who can use it."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from explainer.kit.encode import token_label
+from explainer.policies.choice import NEW
+from explainer.policies.runs import pair, prompt_of
+from explainer.policies.scene import parting
+from kvengine import load_tokenizer
+from tools.browser import switch
+
+MODEL = "stories-1m-h8-kv8"
+TOKENIZER = load_tokenizer(MODEL)
+
+
+def open_page(page: Page, app_url: str, query: str = "") -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{app_url}/policies?{query}")
+    expect(page.locator(".scene-root[data-stage]").first).to_be_visible()
+
+
+def chips(page: Page, panel: int) -> list[str]:
+    """The state of each row of a panel, in the order of the text."""
+    found: list[str] = (
+        page.locator(".panel")
+        .nth(panel)
+        .locator(".chip")
+        .evaluate_all(
+            "all => all.map(c => ['ahead', 'gone', 'fresh'].find(s => c.classList.contains(s)) ?? 'cached')"
+        )
+    )
+    return found
+
+
+def test_every_step_shows_the_rows_that_the_engine_has_kept(page: Page, app_url: str) -> None:
+    ids = prompt_of(MODEL, "bear", "")
+    found = pair(MODEL, ids, "h2o", 12, 3, 0)[1]
+    open_page(page, app_url, "policy=h2o&budget=12&text=bear&step=30")
+    for step in (30, 31, 32):
+        expect(page.locator(".scrub output")).to_have_text(f"{step} of {len(ids) + NEW}")
+        i = step - 1
+        expected = ["cached" if kept else "gone" for kept in found.thin.kept[i][:i]] + ["fresh"]
+        assert chips(page, 1)[:step] == expected
+        assert chips(page, 0)[:step] == ["cached"] * i + ["fresh"]
+        assert set(chips(page, 0)[step:]) == {"ahead"}
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    expect(page).to_have_url(re.compile("step=32"))
+
+
+def test_the_texts_part_where_the_engine_says_and_the_difference_is_marked(page: Page, app_url: str) -> None:
+    found = pair(MODEL, prompt_of(MODEL, "cat", ""), "window", 16, 3, 0)[1]
+    at = parting(found)
+    assert at is not None
+    open_page(page, app_url, f"step={at + 1}")
+    expect(page.locator(".told")).to_contain_text("Here they part")
+    full, thin = (token_label(TOKENIZER.texts([run.chosen[at]])[0]) for run in (found.full, found.thin))
+    expect(page.locator(".next").nth(0)).to_contain_text(f"“{full}”")
+    expect(page.locator(".next.parted")).to_contain_text(f"“{thin}”")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".panel").nth(1).locator(".chip.parted")).to_have_count(1)
+    expect(page.locator(".panel").nth(1).locator(".chip.parted .word")).to_have_text(thin)
+
+
+def test_asked_which_row_goes_the_answer_is_the_engines(page: Page, app_url: str) -> None:
+    open_page(page, app_url, "policy=h2o&step=16")
+    page.get_by_role("button", name="Ask me").click()
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".posed")).to_contain_text("Which row of this head goes next?")
+    expect(page.locator(".panel .next").first).to_be_hidden()
+    thin = pair(MODEL, prompt_of(MODEL, "cat", ""), "h2o", 16, 3, 0)[1].thin
+    gone = next(j for j in range(17) if thin.kept[15][j] and not thin.kept[16][j])
+    page.locator(".option", has_text=f"row {gone}").first.click()
+    expect(page.locator(".answered")).to_have_attribute("data-right", "true")
+    expect(page.locator(".chip.going")).to_have_attribute("data-at", str(gone))
+
+
+def test_a_dragged_budget_is_computed_anew_and_stays_in_the_address(page: Page, app_url: str) -> None:
+    open_page(page, app_url, "step=40")
+    expect(page.locator(".panel header").nth(1)).to_contain_text("16 of 40 rows")
+    slider = page.get_by_role("slider", name="Budget, in rows")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".panel header").nth(1)).to_contain_text("17 of 40 rows")
+    expect(page).to_have_url(re.compile("budget=17"))
+    assert chips(page, 1)[:40].count("gone") == 23
+
+
+def test_a_measured_curve_draws_what_there_is_and_can_be_stopped(page: Page, app_url: str) -> None:
+    page.goto(app_url)
+    switch(page, "Measure", "Cache policies")
+    page.get_by_role("radio", name="Loss against memory").click()
+    page.get_by_role("button", name="Measure all policies").click()
+    expect(page.locator(".js-plotly-plot")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text("The run was stopped")).to_be_visible()
+    expect(page.get_by_role("button", name="Save as CSV")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_nothing_scrolls_sideways_and_axe_finds_nothing(
+    page: Page, app_url: str, axe: Callable[[Page], list[str]], width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme="dark" if width == 390 else "light")
+    open_page(page, app_url, "step=60")
+    wider = "[...document.querySelectorAll('html, .stMain')].map(node => node.scrollWidth - node.clientWidth)"
+    assert max(page.evaluate(wider)) <= 0
+    assert axe(page) == []
+    if width == 390:
+        return
+    for part in ("Loss against memory", "Past the context", "The first token"):
+        page.get_by_role("radio", name=part).click()
+        expect(page.locator("[data-testid=stHeading]").first).to_be_visible()
+        assert axe(page) == []
