@@ -1,4 +1,4 @@
-"""A sweep as a file: CSV for a spreadsheet, JSON to lay it over a run on other hardware.
+"""A sweep as a table, and as a file of JSON to lay it over a run on other hardware.
 
 The JSON is one object:
 
@@ -12,8 +12,6 @@ The JSON is one object:
 `path` is cached, naive, cat or prefill; `length` counts the tokens of the text, the newest included.
 """
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -130,15 +128,6 @@ def table(config: Config, rows: Sequence[Row], bytes_per_float: int) -> list[dic
         for row in rows
         for p in row.points.values()
     ]
-
-
-def to_csv(lines: Sequence[dict[str, str | int | float]]) -> str:
-    """The table for a spreadsheet."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return out.getvalue()
 
 
 def _point(raw: Any) -> Point:

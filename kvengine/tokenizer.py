@@ -1,6 +1,7 @@
 """Text to token ids and back, by the `tokenizers` library."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,19 @@ def _byte_alphabet() -> dict[str, int]:
 
 _BYTES = _byte_alphabet()
 _BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
+#: Kinds of character that leave no mark, or change how those around them are shown: control and format
+#: characters, and what ends a line but for the usual one.
+_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
+
+
+def _seen(text: str) -> str:
+    """The text with each character that cannot be seen written as its bytes."""
+    return "".join(
+        "".join(f"<0x{byte:02X}>" for byte in c.encode())
+        if unicodedata.category(c) in _UNSEEN and c not in "\n\t"
+        else c
+        for c in text
+    )
 
 
 class Tokenizer:
@@ -108,7 +122,9 @@ class Tokenizer:
         return next((i for i, written in self._special.items() if written == content), None)
 
     def token_text(self, token_id: int) -> str:
-        """One token as text, its leading space kept; the end of a story as (end), a lone byte as <0xF0>.
+        """One token as text to show, its leading space kept; the end of a story is (end).
+
+        A lone byte is <0xF0>, and so are those of a character that cannot be seen.
 
         The token that ends a story can also start a text: `texts` tells the two apart.
         """
@@ -123,9 +139,9 @@ class Tokenizer:
             return "(end)" if written == _MARKER else written
         piece = self._bpe.id_to_token(token_id) or ""
         if not self._by_bytes:  # a space is written as ▁, and a byte as it is shown
-            return piece if _BYTE_TOKEN.fullmatch(piece) else piece.replace("▁", " ")
+            return piece if _BYTE_TOKEN.fullmatch(piece) else _seen(piece.replace("▁", " "))
         text = str(self._bpe.decode([token_id]))
         if "\ufffd" not in text:
-            return text
+            return _seen(text)
         # Part of a character: the vocabulary writes each byte as one letter of an alphabet of its own.
         return "".join(f"<0x{_BYTES[letter]:02X}>" for letter in piece)

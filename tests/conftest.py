@@ -96,6 +96,11 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     return {**browser_context_args, "viewport": {"width": 1440, "height": 900}}
 
 
+#: A page that asks for what its headers forbid is told so, where the browser itself would keep silent too.
+TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (e) =>
+  console.error(`forbidden by ${e.violatedDirective}: ${e.blockedURI}`))"""
+
+
 @pytest.fixture
 def page(page: Page, app_server: Server) -> Iterator[Page]:
     """pytest-playwright's page, which fails its test when the console or the server has an error."""
@@ -107,6 +112,7 @@ def page(page: Page, app_server: Server) -> Iterator[Page]:
         if message.type == "error" and not url.endswith(("/_stcore/health", "/_stcore/host-config")):
             problems.append(f"console: {message.text} ({url})")
 
+    page.add_init_script(TELL_VIOLATIONS)
     page.on("console", on_console)
     page.on("pageerror", lambda error: problems.append(f"uncaught: {error}"))
     logged_before = len(app_server.log_text())

@@ -1,9 +1,8 @@
 """What the calculator says: sentences and tables from a sum."""
 
-import csv
-import io
 from collections.abc import Mapping
 
+from explainer.kit import sheet
 from explainer.kit.words import count
 from explainer.memory.calculator import USABLE, Sum
 from explainer.memory.figures import contexts
@@ -129,13 +128,18 @@ def _factor(missed: float) -> str:
 
 def to_csv(of: Sum) -> str:
     """The sum over contexts as a table; sizes in bytes."""
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    head = "model,format,bits a number,tokens,sequences,bytes a token,cache bytes,weight bytes"
-    writer.writerow(head.split(","))
-    for n in contexts(of):
-        cache = kv_bytes(of.model.shape, n, of.fmt, batch=of.batch)
-        writer.writerow(
-            [of.model.name, of.fmt.name, of.fmt.bits_per_number, n, of.batch, of.token, cache, of.weights]
-        )
-    return sink.getvalue()
+    return sheet.to_csv(
+        [
+            {
+                "model": of.model.name,
+                "format": of.fmt.name,
+                "bits a number": of.fmt.bits_per_number,
+                "tokens": n,
+                "sequences": of.batch,
+                "bytes a token": of.token,
+                "cache bytes": kv_bytes(of.model.shape, n, of.fmt, batch=of.batch),
+                "weight bytes": of.weights,
+            }
+            for n in contexts(of)
+        ]
+    )

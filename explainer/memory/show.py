@@ -6,6 +6,7 @@ import streamlit as st
 
 from explainer.kit import cache, scene, session
 from explainer.kit.charts import chart, palette, prose
+from explainer.kit.sheet import to_csv
 from explainer.memory import figures
 from explainer.memory.choice import MemoryChoice
 from explainer.memory.heads_scene import scene as sharing_heads
@@ -63,10 +64,10 @@ def trade(ids: tuple[int, ...]) -> None:
     prose(tell("trade.growth.text", token=f"{found.used[1] - found.used[0]:,} bytes"))
     alt = label("trade.growth.alt", first=f"{found.used[0]:,}", last=f"{found.used[-1]:,}")
     chart(figures.straight(counts, found.used, palette()), "cache-growth", alt)
-    lines = ["tokens,bytes", *(f"{n},{used}" for n, used in zip(counts, found.used, strict=True))]
+    lines = [{"tokens": n, "bytes": used} for n, used in zip(counts, found.used, strict=True)]
     st.download_button(
         label("trade.growth.csv"),
-        "\n".join(lines) + "\n",
+        to_csv(lines),
         label("trade.growth.csv_file"),
         "text/csv",
         icon=":material/download:",

@@ -1,8 +1,9 @@
 """What the part on speed says: of measured batches, and of the bound on a GPU."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict
 
+from explainer.kit import sheet
 from explainer.kit.measure import Setting
 from explainer.kit.units import byte_size, milliseconds, times
 from explainer.kit.words import count
@@ -61,9 +62,7 @@ def _speed(point: BatchPoint) -> float:
 
 def to_csv(points: Sequence[BatchPoint]) -> str:
     """The measured points, times in seconds and sizes in bytes."""
-    lines = [",".join(field.name for field in fields(BatchPoint))]
-    lines += [",".join(str(getattr(point, field.name)) for field in fields(point)) for point in points]
-    return "\n".join(lines) + "\n"
+    return sheet.to_csv([asdict(point) for point in points])
 
 
 def proof_line(points: Sequence[BatchPoint]) -> str:

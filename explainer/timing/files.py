@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explainer.kit.runs import Measured
+from explainer.kit.sheet import to_csv
 from explainer.kit.words import plain
 from explainer.timing.words import tell
 from kvengine.errors import KVEngineError
-from kvengine.recording import from_json, table, to_csv, to_json
+from kvengine.recording import from_json, table, to_json
 from kvengine.timing import Row
 
 

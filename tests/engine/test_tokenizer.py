@@ -55,6 +55,7 @@ def test_every_token_has_a_text_to_show() -> None:
         text = TOKENIZER.token_text(token_id)
         assert text
         assert "\ufffd" not in text
+        assert all(c.isprintable() or c in "\n\t\N{NO-BREAK SPACE}" for c in text)
     assert TOKENIZER.token_text(END_OF_TEXT) == "(end)"
     assert TOKENIZER.token_text(10**6) == ""
 
