@@ -137,8 +137,8 @@ def _refusal(model: Transformer, ids: torch.Tensor) -> str:
 
 @dataclass(frozen=True)
 class Streamed:
-    """The stream so far. `before` and `after` are the probability of the name after the question, asked right
-    after the prompt, and at this place of the stream; nan while it was not asked."""
+    """The stream so far, and the probability of the name after the question: asked right after the prompt, at
+    this place of the stream (nan while it was not asked), and without any text before it."""
 
     tokens: int
     seconds: float
@@ -147,6 +147,7 @@ class Streamed:
     tail: tuple[int, ...]
     before: float
     after: float
+    control: float
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,10 @@ class Stream:
             model = placed(self.setting)
             time.sleep(SETTLE)
             prompt = self.setting.prompt_ids
-            before = self._asked(model, PolicyCache(model, policy, room=self.budget + 1), prompt)
+            before, control = (
+                self._asked(model, PolicyCache(model, policy, room=self.budget + 1), fresh)
+                for fresh in (prompt, prompt[:1])
+            )
             text = list(prompt)
             seconds = 0.0
             for piece in stream(
@@ -182,7 +186,8 @@ class Stream:
                 last = len(text) - len(prompt) >= self.tokens
                 after = self._asked(model, piece.cache.fork(), text[-1:]) if last else float("nan")
                 tail = tuple(text[-60:])
-                yield Streamed(len(text) - len(prompt), seconds, piece.rows, piece.bytes, tail, before, after)
+                written = len(text) - len(prompt)
+                yield Streamed(written, seconds, piece.rows, piece.bytes, tail, before, after, control)
 
     def _asked(self, model: Transformer, cache: PolicyCache, fresh: Sequence[int]) -> float:
         """The probability of the name, when fresh tokens and the question run behind those in the cache."""

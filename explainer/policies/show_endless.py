@@ -6,7 +6,6 @@ from explainer.kit import cache
 from explainer.kit.charts import chart, palette, prose
 from explainer.kit.lab import LAB
 from explainer.kit.runs import begin, polling, watched
-from explainer.kit.words import plain
 from explainer.policies import figures
 from explainer.policies.measure import PAST, PAST_BUDGET, PIECE, Along, PastContext, Stream, Streamed
 from explainer.policies.show_loss import setting, small
@@ -56,7 +55,7 @@ def _past(name: str, was_polling: bool) -> None:
     names = {rule: label(f"endless.names.{rule}", budget=PAST_BUDGET) for rule in PAST}
     chart(figures.along(lines, names, context, palette()), "loss-past-the-context", alt)
     if lines[0].refused:
-        prose(tell("endless.refused", error=plain(lines[0].refused)))
+        prose(tell("endless.refused", error=lines[0].refused))
     if len(lines) == len(PAST):
         cut = context // PIECE
         behind = {line.rule: nats(_mean(line.means[cut:])) for line in lines}
@@ -91,7 +90,9 @@ def _stream(name: str, was_polling: bool) -> None:
     pieces: list[Streamed] = found.run.results if found and found.setting.name == name else []
     if found and found.run.active:
         done = pieces[-1].tokens if pieces else 0
-        st.progress(min(1.0, done / STREAMED), label("loss.progress", done=f"{done:,}", all=f"{STREAMED:,}"))
+        st.progress(
+            min(1.0, done / STREAMED), label("endless.progress", done=f"{done:,}", all=f"{STREAMED:,}")
+        )
     if not pieces:
         st.caption(label("endless.past_before"))
         return
@@ -114,6 +115,7 @@ def _stream(name: str, was_polling: bool) -> None:
                 name=words["name"].strip(),
                 before=percent(last.before),
                 after=percent(last.after),
+                control=percent(last.control),
                 tokens=f"{last.tokens:,}",
             )
         )
