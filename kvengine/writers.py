@@ -5,7 +5,7 @@ row that the writer without a cache computes again, its pass is held against its
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,8 +90,15 @@ class Writing:
 
 
 @torch.inference_mode()
-def write(model: Transformer, prompt_ids: Sequence[int], *, words: int, sampler: Sampler = greedy) -> Writing:
-    """Let both writers add `words` tokens to the prompt.
+def write(
+    model: Transformer,
+    prompt_ids: Sequence[int],
+    *,
+    words: int,
+    sampler: Sampler = greedy,
+    progress: Callable[[int, int], None] = lambda done, wanted: None,
+) -> Writing:
+    """Let both writers add `words` tokens to the prompt; `progress(done, wanted)` hears of each.
 
     Raises `PromptError` for no tokens at all, `ContextLengthError` when the text outgrows the model.
     """
@@ -106,7 +113,8 @@ def write(model: Transformer, prompt_ids: Sequence[int], *, words: int, sampler:
     cache = KVCache(model.config, max_seq_len=len(prompt_ids) + words, device=model.device, dtype=model.dtype)
     before: list[np.ndarray] = []
     written: list[Word] = []
-    for _ in range(words):
+    for done in range(words):
+        progress(done, words)
         naive, rows, naive_logits = _run(model, naive_ids, None, sampler)
         cached, _, cached_logits = _run(model, cached_ids[cache.length :], cache, sampler)
         pairs = [(was, now[: len(was)]) for was, now in zip(before, rows, strict=False)]

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explainer.avoided_work import figures
-from explainer.avoided_work.choice import LENGTHS, AvoidedChoice, length_of, premise_of
+from explainer.avoided_work.choice import LENGTHS, LENGTHS_LARGE, AvoidedChoice, length_of, premise_of
 from explainer.avoided_work.findings import shares
 from explainer.avoided_work.lengths import shares_by_length
 from explainer.avoided_work.scene import scene as drawn
@@ -12,6 +12,7 @@ from explainer.kit import cache, scene, session
 from explainer.kit.controls import follow, more_controls, picked
 from explainer.kit.encode import token_label
 from explainer.kit.palette import DARK, LIGHT
+from explainer.kit.slow import working
 from explainer.kit.words import say
 
 NAME = "avoided_work"
@@ -26,12 +27,14 @@ STYLE = """<style>
 
 common, own, card = session.common(), session.own(AvoidedChoice), session.card()
 prompt, tokenizer = session.prompt_ids(), cache.tokenizer(card.name)
-t = length_of(own, len(prompt))
+lengths = LENGTHS_LARGE if cache.large(card.name) else LENGTHS
+t = length_of(own, len(prompt), lengths)
 premise = premise_of(own, t)
 temperature, seed = common.temperature, common.seed
-key, found = cache.recomputation(
-    card.name, prompt[: t + 1], t=t, premise=premise, temperature=temperature, seed=seed
-)
+with working(card.name, say(WORDS["prompt"]["comparing"], tokens=t, layers=card.config.n_layers)):
+    key, found = cache.recomputation(
+        card.name, prompt[: t + 1], t=t, premise=premise, temperature=temperature, seed=seed
+    )
 texts, originals = tokenizer.texts(found.token_ids), tokenizer.texts(found.original_ids)
 told = WORDS["premise"]
 
@@ -41,7 +44,7 @@ follow("w_premise", min(premise, 1))
 with more_controls():
     st.select_slider(
         told["length"],
-        LENGTHS,
+        lengths,
         key="w_compared",
         width=225,
         on_change=lambda: session.choose(t=picked("w_compared", t)),
@@ -78,8 +81,11 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small", key
             on_change=lambda: session.choose(premise=picked("w_changed", premise)),
             help=told["which_help"],
         )
-if len(prompt) > LENGTHS[-1] + 1:
-    said = {"tokens": f"{len(prompt):,}", "most": str(LENGTHS[-1]), "used": str(t + 1)}
+if own.t > lengths[-1]:
+    said = {"most": str(lengths[-1]), "layers": card.config.n_layers}
+    st.info(say(WORDS["prompt"]["large"], **said), icon=":material/info:")
+elif len(prompt) > lengths[-1] + 1:
+    said = {"tokens": f"{len(prompt):,}", "most": str(lengths[-1]), "used": str(t + 1)}
     st.info(say(WORDS["prompt"]["long"], **said), icon=":material/info:")
 
 scene.mount(
@@ -106,12 +112,19 @@ scene.mount(
 )
 
 palette = DARK if st.context.theme.type == "dark" else LIGHT
-lengths = shares_by_length(
-    card.name, prompt[: LENGTHS[-1] + 1], t=t, premise=premise, temperature=temperature, seed=seed
-)
+with working(card.name, say(WORDS["charts"]["comparing"])) as progress:
+    by_length = shares_by_length(
+        card.name,
+        prompt[: LENGTHS[-1] + 1],
+        t=t,
+        premise=premise,
+        temperature=temperature,
+        seed=seed,
+        progress=progress,
+    )
 charts = (
     ("operations", figures.by_operation(tuple(shares(found).items()), palette)),
-    ("lengths", figures.by_length(tuple(lengths.items()), t, palette)),
+    ("lengths", figures.by_length(tuple(by_length.items()), t, palette)),
     ("passes", figures.passes(card.config, t, STEPS, palette)),
 )
 # They tell what is asked about, so they are not seen while a question is open.

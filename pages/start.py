@@ -5,8 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from explainer.kit import address, cache, scene, session
+from explainer.kit.slow import working
 from explainer.kit.words import say
-from explainer.start.choice import LONGEST, StartChoice
+from explainer.start.choice import LONGEST, PLAYED, TRIED_LARGE, StartChoice
 from explainer.start.runs import outcomes, written
 from explainer.start.scene import choices
 from explainer.start.scene import scene as drawn
@@ -29,11 +30,14 @@ elif len(prompt) > LONGEST:
     st.info(say(WORDS["prompt"]["long"], **used), icon=":material/info:")
 
 ids = prompt[:LONGEST]
-key, found = written(card.name, ids, temperature=common.temperature, seed=common.seed)
+chosen = {"temperature": common.temperature, "seed": common.seed}
+with working(card.name, say(WORDS["prompt"]["writing"], name=card.name, words=PLAYED)) as progress:
+    key, found = written(card.name, ids, **chosen, progress=progress)
 tried = {}
 # The choices are run when somebody is about to make one.
 if own.part == 2 or scene.sent(NAME, "trying") == key:
-    tries = outcomes(card.name, ids, temperature=common.temperature, seed=common.seed)
+    with working(card.name, say(WORDS["prompt"]["trying"], words=TRIED_LARGE)) as progress:
+        tries = outcomes(card.name, ids, **chosen, progress=progress)
     tried = choices(tries.by_kept, found.writing.cached_ids[len(ids) :], tokenizer.texts)
 
 
@@ -46,10 +50,12 @@ scene.mount(
     {
         "key": key,
         "revision": session.revision(),
-        "at": {"lap": own.word, "stage": own.part},
+        "at": {"lap": min(own.word, len(found.writing.words)), "stage": own.part},
         "keep": own.keep,
         "link": address.write(common),
         "tried": tried,
+        # A real model takes its time over the choices: they are run when somebody opens them, not before.
+        "ahead": not cache.large(card.name),
     }
     | drawn(found.writing, found.times, card.config, tokenizer.texts),
     on_trying_change=lambda: None,

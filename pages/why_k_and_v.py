@@ -4,12 +4,14 @@ import streamlit as st
 
 from explainer.kit import cache, scene, session
 from explainer.kit.encode import token_label
+from explainer.kit.slow import working
 from explainer.kit.words import say
 from explainer.why_k_and_v import runs
 from explainer.why_k_and_v import scene as drawn
 from explainer.why_k_and_v.choice import LONGEST, READERS, WhyChoice, changed_of
 from explainer.why_k_and_v.words import WORDS
 from kvengine import PromptError
+from kvengine.misuse import MISUSES
 
 NAME = "why_k_and_v"
 
@@ -25,21 +27,40 @@ elif len(prompt) > LONGEST:
 
 # The readers are the first steps of the walkthrough's walk.
 history = max(1, min(len(prompt), LONGEST) - 1)
-walk, recorded = cache.recording(
-    card.name,
-    prompt[: history + 1],
-    history=history,
-    position=history + READERS - 1,
-    temperature=temperature,
-    seed=seed,
-)
-ids = recorded.token_ids[: history + 1]
+shown = history + READERS
+position = changed_of(own, history)
+with working(card.name, say(WORDS["prompt"]["working"], name=card.name)) as progress:
+    parts = len(MISUSES) + 4  # each takes about as long as one of the others
+    walk, recorded = cache.recording(
+        card.name,
+        prompt[: history + 1],
+        history=history,
+        position=shown - 1,
+        temperature=temperature,
+        seed=seed,
+        progress=lambda done, wanted: progress(done, wanted * parts),
+    )
+    ids = recorded.token_ids[: history + 1]
+    outcomes = runs.outcomes(
+        card.name,
+        ids,
+        temperature=temperature,
+        seed=seed,
+        progress=lambda done: progress(1 + done, parts),
+    )
+    progress(parts - 3, parts)
+    _, whole = cache.recomputation(card.name, ids, t=history, premise=0, temperature=temperature, seed=seed)
+    progress(parts - 2, parts)
+    reads = runs.reads(card.name, recorded.token_ids[:shown])
+    progress(parts - 1, parts)
+    with_mask, without = (runs.changed(card.name, ids, causal=causal) for causal in (True, False))
+    exchanged = runs.changed(card.name, ids, position=position) if position else None
+    try:
+        spelled = runs.spelled(card.name, own.name)
+    except PromptError as error:
+        spelled, refused = None, str(error)
 texts = tokenizer.texts(recorded.token_ids)
 labels = [token_label(text) for text in texts]
-position = changed_of(own, history)
-outcomes = runs.outcomes(card.name, ids, temperature=temperature, seed=seed)
-_, whole = cache.recomputation(card.name, ids, t=history, premise=0, temperature=temperature, seed=seed)
-shown = history + READERS
 
 data = {
     "key": cache.identity("why", card.name, ids, temperature, seed),
@@ -56,23 +77,20 @@ data = {
 }
 data |= drawn.scene(card.config)
 data["library"] = drawn.library(recorded, texts, layer=layer, head=head)
-data["roles"] = drawn.roles(runs.reads(card.name, recorded.token_ids[:shown]), labels[:shown])
+data["roles"] = drawn.roles(reads, labels[:shown])
 data["experiments"] = drawn.experiments(
     outcomes.by_misuse, tokenizer.token_text, card.config, layer=layer, head=head
 )
 data["everything"] = drawn.kept(card.config, history, whole.read)
 data["holds"] = None
-if position:
-    exchanged = runs.changed(card.name, ids, position=position)
+if exchanged:
     other = token_label(tokenizer.token_text(exchanged.token_ids[position]))
     data["holds"] = drawn.holds(exchanged.rows, labels[:history], position, labels[position], other)
-with_mask, without = (runs.changed(card.name, ids, causal=causal) for causal in (True, False))
 data["unmasked"] = drawn.unmasked(with_mask.rows, without.rows, labels[: history + 1])
-try:
-    found = runs.spelled(card.name, own.name)
-    data["spelling"] = drawn.spelling(found, tokenizer.token_text, card.config, name=own.name)
-except PromptError as error:
-    data["spelling"] = {"error": str(error)}
+if spelled:
+    data["spelling"] = drawn.spelling(spelled, tokenizer.token_text, card.config, name=own.name)
+else:
+    data["spelling"] = {"error": refused}
 
 scene.mount(
     NAME,

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from explainer.kit.address import whole
 
-#: Stops of the length slider; every cell of a length is drawn.
+#: Stops of the length slider; every cell of a length is drawn. All results of all layers are kept: of a real
+#: model, which has many and large ones, fewer tokens are compared.
 LENGTHS: tuple[int, ...] = tuple(range(2, 65))
+LENGTHS_LARGE: tuple[int, ...] = tuple(range(2, 33))
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,9 @@ class AvoidedChoice:
     op: int = whole("op", 1, 1, 20, "The operations are {low} to {high}", browser=True)
 
 
-def length_of(choice: AvoidedChoice, prompt_tokens: int) -> int:
+def length_of(choice: AvoidedChoice, prompt_tokens: int, lengths: tuple[int, ...] = LENGTHS) -> int:
     """Tokens of the step that the naive one is compared with: as chosen, or all of the prompt but one."""
-    return min(LENGTHS[-1], max(LENGTHS[0], choice.t or prompt_tokens - 1))
+    return min(lengths[-1], max(LENGTHS[0], choice.t or prompt_tokens - 1))
 
 
 def premise_of(choice: AvoidedChoice, t: int) -> int:

@@ -1,14 +1,17 @@
 """What is repeated at other lengths of the text: each length is run and compared once, for all visitors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from explainer.avoided_work.findings import Share, shares
-from explainer.kit.cache import computing, identity, model
+from explainer.kit.cache import computing, identity, large, model
 from explainer.kit.shelf import Shelf
 from kvengine import sampler
 from kvengine.experiments import Premise, recompute, text_of_length
 
 LENGTHS = (2, 4, 8, 16, 24, 32, 48, 64)
+#: Of a real model, which takes its time.
+LENGTHS_LARGE = (2, 4, 8, 16)
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,20 @@ _SHARES: Shelf[str, _Kept] = Shelf(2**20)
 
 
 def shares_by_length(
-    name: str, token_ids: tuple[int, ...], *, t: int, premise: int, temperature: float, seed: int
+    name: str,
+    token_ids: tuple[int, ...],
+    *,
+    t: int,
+    premise: int,
+    temperature: float,
+    seed: int,
+    progress: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> dict[int, Share]:
-    """Of all operations together, at `LENGTHS` and `t`, less the lengths that end before what is changed."""
+    """Of all operations together, at some lengths and `t`, less those that end before what is changed."""
     found = {}
-    for length in sorted({*LENGTHS, t}):
+    lengths = sorted({*(LENGTHS_LARGE if large(name) else LENGTHS), t})
+    for done, length in enumerate(lengths):
+        progress(done, len(lengths))
         if premise >= length:
             continue
 

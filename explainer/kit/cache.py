@@ -51,9 +51,14 @@ COMPUTING = threading.Lock()
 _COMPUTING_LARGE = threading.Lock()
 
 
+def large(name: str) -> bool:
+    """Is it a real model, whose passes take their time? None of those that ship is."""
+    return name not in {card.name for card in cards()}
+
+
 def computing(name: str) -> threading.Lock:
     """What a thread holds while it runs the model of this name."""
-    return COMPUTING if name in {card.name for card in cards()} else _COMPUTING_LARGE
+    return _COMPUTING_LARGE if large(name) else COMPUTING
 
 
 #: A long walk is recorded in parts, so that a link into its middle opens at once and no part grows large.

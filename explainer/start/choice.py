@@ -8,6 +8,9 @@ from kvengine.keep import BOXES
 #: Words that the page writes by itself on a first visit, and those that it can write.
 PLAYED, MOST = 10, 16
 
+#: Words behind each choice of what to keep; of a real model fewer, since each is written eight times.
+TRIED, TRIED_LARGE = PLAYED, 4
+
 #: Of a longer prompt so many tokens are used: each is a column.
 LONGEST = 257
 

@@ -1,17 +1,21 @@
 """What the start page has run: the two writers with their times, and what comes of each choice to keep."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, combinations
 
-from explainer.kit.cache import MIB, computing, identity, model
+from explainer.kit.cache import MIB, computing, identity, large, model
 from explainer.kit.shelf import Shelf
-from explainer.start.choice import MOST, PLAYED
+from explainer.start.choice import MOST, PLAYED, TRIED, TRIED_LARGE
 from kvengine import sampler
 from kvengine.keep import READABLE, Outcome, go_on
 from kvengine.writers import Times, Writing, measure, write
 
-#: How often each writer's text is timed.
-RUNS = 3
+#: How often each writer's text is timed. Of a real model once: its passes are long.
+RUNS, RUNS_LARGE = 3, 1
+
+#: Hears how much is done, and how much is wanted.
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -42,32 +46,42 @@ _WRITINGS: Shelf[str, Written] = Shelf(16 * MIB)
 _OUTCOMES: Shelf[str, Outcomes] = Shelf(8 * MIB)
 
 
-def written(name: str, token_ids: tuple[int, ...], *, temperature: float, seed: int) -> tuple[str, Written]:
+def written(
+    name: str, token_ids: tuple[int, ...], *, temperature: float, seed: int, progress: Progress
+) -> tuple[str, Written]:
     """The two writers behind a prompt, and the name under which all who choose the same share them.
 
-    It is measured in this process, alone among all that the pages compute.
+    It is measured in this process, alone among all that the pages compute. A real model writes no more than
+    what is played.
     """
     key = identity("writers", name, token_ids, temperature, seed)
 
     def make() -> Written:
         run = model(name)
         with computing(name):
-            writing = write(run, token_ids, words=MOST, sampler=sampler(temperature, seed=seed))
-            return Written(writing, measure(run, writing, runs=RUNS))
+            words, runs = (PLAYED, RUNS_LARGE) if large(name) else (MOST, RUNS)
+            draw = sampler(temperature, seed=seed)
+            writing = write(run, token_ids, words=words, sampler=draw, progress=progress)
+            return Written(writing, measure(run, writing, runs=runs))
 
     return key, _WRITINGS.get(key, make)
 
 
-def outcomes(name: str, token_ids: tuple[int, ...], *, temperature: float, seed: int) -> Outcomes:
+def outcomes(
+    name: str, token_ids: tuple[int, ...], *, temperature: float, seed: int, progress: Progress
+) -> Outcomes:
     """How the text goes on with each set of what can be read."""
 
     def make() -> Outcomes:
         run, draw = model(name), sampler(temperature, seed=seed)
-        subsets = (combinations(sorted(READABLE), n) for n in range(len(READABLE) + 1))
+        sizes = (combinations(sorted(READABLE), n) for n in range(len(READABLE) + 1))
+        subsets = [frozenset(kept) for kept in chain.from_iterable(sizes)]
+        words = TRIED_LARGE if large(name) else TRIED
         found = {}
-        for kept in map(frozenset, chain.from_iterable(subsets)):
+        for kept in subsets:
+            progress(len(found), len(subsets))
             with computing(name):  # one by one, so that others get their turn
-                found[kept] = go_on(run, token_ids, kept, words=PLAYED, sampler=draw)
+                found[kept] = go_on(run, token_ids, kept, words=words, sampler=draw)
         return Outcomes(found)
 
     return _OUTCOMES.get(identity("keep", name, token_ids, temperature, seed), make)

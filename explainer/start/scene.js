@@ -193,7 +193,7 @@ export default function start(root) {
         return presented({ ...present[when], line: text }, { ...scene.values, ...values });
       },
       near({ lap }) {
-        if (lap >= scene.played - 2 && !ready({ stage: 2 })) ask();
+        if (scene.ahead && lap >= scene.played - 2 && !ready({ stage: 2 })) ask();
       },
       said({ lap, stage: part }) {
         if (part === 2) return `${scene.words.keep.title} ${lead.textContent}`;

@@ -7,12 +7,14 @@ import numpy as np
 
 from explainer.kit.encode import token_label
 from explainer.kit.words import count
-from explainer.start.choice import LETTERS, MOST, PLAYED
+from explainer.start.choice import LETTERS, PLAYED
 from explainer.start.questions import question
 from explainer.start.words import WORDS, explained, line, numbers, totals, verdict, why, why_values
 from kvengine.config import Config
 from kvengine.keep import Outcome, kept_floats
 from kvengine.writers import Times, Writing
+
+_TIMED_ONCE = WORDS | {"numbers": WORDS["numbers"] | {"measured": WORDS["numbers"]["measured_once"]}}
 
 #: The text of each token, in order.
 TextsOf = Callable[[Sequence[int]], list[str]]
@@ -31,7 +33,7 @@ def scene(
         "most": len(words),
         "naive": naive,
         "cached": _text(writing.cached_ids, texts_of),
-        "words": WORDS,
+        "words": WORDS if times.runs > 1 else _TIMED_ONCE,
         "values": {
             "prompt": count(n, "word"),
             "runs": str(times.runs),
@@ -52,8 +54,8 @@ def scene(
             }
             for k, word in enumerate(words, start=1)
         ],
-        "equal": _padded([word.equal.astype(np.uint8) for word in words], n + MOST),
-        "largest": _padded([word.largest.astype(np.float32) for word in words], n + MOST),
+        "equal": _padded([word.equal.astype(np.uint8) for word in words], n + len(words)),
+        "largest": _padded([word.largest.astype(np.float32) for word in words], n + len(words)),
         "kv": config.kv_floats_per_token,
         "boxes": [
             {"key": box, "letter": letter, "bytes": bytes_per_float * floats[box]}
@@ -65,9 +67,9 @@ def scene(
 def choices(
     outcomes: Mapping[frozenset[str], Outcome], full: tuple[int, ...], texts_of: TextsOf
 ) -> dict[str, dict[str, Any]]:
-    """What comes of each choice, by the letters of what is kept; `full` is what should be written."""
+    """What comes of each choice, by the letters of what is kept; `full` begins with what should come."""
     letters = {box: letter for letter, box in LETTERS.items()}
-    full = full[:PLAYED]
+    full = full[: len(next(iter(outcomes.values())).token_ids)]
     return {
         "".join(sorted(letters[box] for box in kept)): {
             "keys": outcome.keys,

@@ -10,8 +10,8 @@ READERS = 4
 #: Of a longer prompt so many tokens are used: each is a card and a book.
 LONGEST = 48
 
-#: Words that an experiment writes.
-WORDS_WRITTEN = 9
+#: Words that an experiment writes; with a real model, which takes its time, fewer.
+WORDS_WRITTEN, WORDS_LARGE = 9, 4
 
 #: The stages, in the order of the rail; words.toml has them in the same order.
 STAGES = (

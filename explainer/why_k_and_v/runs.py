@@ -1,10 +1,11 @@
 """What the page has run: the readers' reads counted, each misuse of the cache, rows that changed, a name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from explainer.kit.cache import MIB, computing, identity, model, tokenizer
+from explainer.kit.cache import MIB, computing, identity, large, model, tokenizer
 from explainer.kit.shelf import Shelf
-from explainer.why_k_and_v.choice import WORDS_WRITTEN
+from explainer.why_k_and_v.choice import WORDS_LARGE, WORDS_WRITTEN
 from kvengine import PromptError, sampler
 from kvengine.changed import ChangedRows, changed_rows
 from kvengine.experiments import Premise, recompute
@@ -55,15 +56,24 @@ _CHANGED: Shelf[str, Changed] = Shelf(4 * MIB)
 _NAMES: Shelf[str, Induction] = Shelf(16 * MIB)
 
 
-def outcomes(name: str, token_ids: tuple[int, ...], *, temperature: float, seed: int) -> Outcomes:
-    """How the text goes on with each misuse of its cache."""
+def outcomes(
+    name: str,
+    token_ids: tuple[int, ...],
+    *,
+    temperature: float,
+    seed: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Outcomes:
+    """How the text goes on with each misuse of its cache; `progress` hears how many are done."""
 
     def make() -> Outcomes:
         run, draw = model(name), sampler(temperature, seed=seed)
+        words = WORDS_LARGE if large(name) else WORDS_WRITTEN
         found: dict[Misuse, Outcome] = {}
         for how in MISUSES:
+            progress(len(found))
             with computing(name):  # one by one, so that others get their turn
-                found[how] = misuse(run, token_ids, how, words=WORDS_WRITTEN, sampler=draw)
+                found[how] = misuse(run, token_ids, how, words=words, sampler=draw)
         return Outcomes(found)
 
     return _OUTCOMES.get(identity("misuse", name, token_ids, temperature, seed), make)

@@ -1,0 +1,36 @@
+"""What a page says while a real model computes: it takes seconds where those that ship take milliseconds."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from explainer.kit.cache import large, model
+from explainer.kit.waiting import WAITING
+from explainer.kit.words import say
+
+
+@contextmanager
+def working(name: str, told: str) -> Iterator[Callable[[int, int], None]]:
+    """While the model of this name, if it is a real one, computes in this block, `told`, Markdown, is shown.
+
+    Call what it gives with (done, wanted) where that is known: a bar shows it, and until then the seconds
+    count. Who is first to ask for the model waits for it to be loaded, and is told that. A model that ships
+    is quick enough: of it nothing is said.
+    """
+    if not large(name):
+        st.container()  # holds the place, so that what comes below stays what it is when the model changes
+        yield lambda done, wanted: None
+        return
+    place = st.empty()
+    with place, st.spinner(say(WAITING["loading"], name=name), show_time=True):
+        model(name)
+
+    def progress(done: int, wanted: int) -> None:
+        place.progress(done / wanted, told)
+
+    try:
+        with place, st.spinner(told, show_time=True):
+            yield progress
+    finally:
+        place.empty()
