@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explainer.avoided_work.questions import read_names
-from explainer.avoided_work.words import KEYS, WORDS
+from explainer.avoided_work.words import KEYS, WORDS, for_class
 from explainer.kit.units import byte_size
 from explainer.kit.words import count
 from kvengine.compare import TOLERANCE, State
@@ -137,6 +137,8 @@ def reductions(r: Recomputation, text_of: Callable[[int], str]) -> list[dict[str
         step: dict[str, Any] = {name: told[name] for name in ("mode", "rail", "title", "focus")} | {
             "why": why
         }
+        if r.premise.holds:
+            step |= for_class(told)
         if mode in WAY_OF:
             step |= _verdict(r, WAY_OF[mode], text_of)
         elif "verdict" in told:

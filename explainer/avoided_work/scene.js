@@ -3,6 +3,7 @@
 import { questionOf } from "../web/asking.js";
 import { el, num } from "../web/dom.js";
 import { createMap } from "../web/map.js";
+import { presented } from "../web/present.js";
 import { readable } from "../web/reading.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
@@ -184,6 +185,10 @@ export default function avoidedWork(root) {
           const entry = entryAt(step) ?? reductionAt(step);
           const said = { ...values, ...entry.values };
           return questionOf(scene.questions, said, scene.asked[entry.key ?? entry.mode] ?? null);
+        },
+        present({ stage: step }) {
+          const entry = entryAt(step) ?? reductionAt(step);
+          return presented(entry, { ...values, ...entry.values });
         },
         said({ stage: step }) {
           const entry = entryAt(step) ?? reductionAt(step);

@@ -1,5 +1,6 @@
 """The operations of a layer: which of the sentences in words.toml each says, and what fills them in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,7 @@ def operations(s: Scope) -> list[dict[str, Any]]:
         operation: dict[str, Any] = {"key": key, "heads": GRAPH[key].heads, "rail": told["rail"]}
         operation |= {"title": told["title"], "focus": focus, "why": why, "formulas": equations.of(key)}
         operation["meter"] = work(c, key, s.t + 1)
+        operation |= for_class(told)
         operation |= _exception(s.states.get(key))
         said.append(operation)
     return said
@@ -112,7 +114,12 @@ def _exception(state: np.ndarray | None) -> dict[str, Any]:
         return {}
     equal, different = (int((state == kind).sum()) for kind in (State.EQUAL, State.DIFFERENT))
     found = {"here_equal": f"{equal:,}", "here_compared": f"{equal + different:,}"}
-    return {"why": WORDS["exception"]["text"], "values": found, "meter": None}
+    return {"why": WORDS["exception"]["text"], "values": found, "meter": None, "line": ""}
+
+
+def for_class(told: Mapping[str, str]) -> dict[str, str]:
+    """What stands on the screen for a class, and what the speaker may say and ask."""
+    return {name: told[name] for name in ("line", "say", "ask")}
 
 
 def work(config: Config, key: str, n: int) -> tuple[int, int] | None:

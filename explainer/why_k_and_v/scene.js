@@ -208,7 +208,12 @@ export default function whyKAndV(root) {
           const { asked } = views.dataOf(keyAt(place));
           return asked ? questionOf(scene.questions, views.valuesOf(keyAt(place)), asked) : null;
         },
-        present: (place) => presented(views.stageOf(keyAt(place)), views.valuesOf(keyAt(place))),
+        present(place) {
+          const key = keyAt(place);
+          const told = views.stageOf(key);
+          const shown = views.sentences(key)[0] === told.focus; // else it says why there is nothing
+          return shown ? presented(told, views.valuesOf(key)) : null;
+        },
         said: (place) => views.said(keyAt(place)),
         ending: () => scene.words.ending,
       },

@@ -22,6 +22,9 @@ from tests.avoided_work.samples import MODEL, PREMISES, drawn, found
 TERMS = words_of(Path(kit.__file__).with_name("terms.toml"))
 
 
+SAID = ("title", "focus", "why", "line", "say", "ask")
+
+
 def sentences(table: Any) -> Iterator[str]:
     if isinstance(table, str):
         yield table
@@ -47,7 +50,7 @@ def said(data: dict[str, Any]) -> list[str]:
     spoken = []
     for entry in [*data["ops"], *data["reductions"]]:
         own = entry.get("values", {}) | entry.get("verdict_values", {})
-        parts = (entry[name] for name in ("title", "focus", "why", "verdict") if name in entry)
+        parts = (entry[name] for name in (*SAID, "verdict") if name in entry)
         spoken += [filled(part, values, own, templates=templates) for part in parts]
     finding = data["found"]
     spoken += [filled(finding[name], finding["values"]) for name in ("text", "tolerance", "largest", "jump")]
