@@ -74,7 +74,10 @@ def routes() -> list[Route]:
 
 
 def weights_of(model: Transformer, layer: int) -> dict[str, np.ndarray]:
-    """The weights of one layer as a cell's arithmetic names them: wq, wk, wv apart; a row for each output."""
+    """The weights of one layer as a cell's arithmetic names them: wq, wk, wv apart; a row for each output.
+
+    Biases and norms of the heads are among them where the model has them.
+    """
     config, w = model.config, model.weights.layers[layer]
     width, kv_width = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
     wq, wk, wv = w.wqkv.split([width, kv_width, kv_width])
@@ -88,6 +91,10 @@ def weights_of(model: Transformer, layer: int) -> dict[str, np.ndarray]:
         "ffn_norm_weight": w.ffn_norm,
         "final_norm": model.weights.norm,
     }
+    if w.bqkv is not None:
+        tensors |= dict(zip(("bq", "bk", "bv"), w.bqkv.split([width, kv_width, kv_width]), strict=True))
+    if w.q_norm is not None and w.k_norm is not None:
+        tensors |= {"q_norm": w.q_norm, "k_norm": w.k_norm, "norm_eps": model.sqrt_eps[None] ** 2}
     return {name: tensor.float().numpy(force=True) for name, tensor in tensors.items()}
 
 

@@ -15,7 +15,8 @@ from kvengine.config import Config
 #: How one cell comes about:
 #: given    nothing is computed in the layer: it is the layer's input
 #: norm     the row's cell, over the row's root mean square, times the weight
-#: project  the row times one row of the matrix; with `rotate`, turned to the row's position afterwards
+#: project  the row times one row of the matrix; then, where a model has them, plus its `bias` and normed over
+#:          the head with `head_norm`; with `rotate`, turned to the row's position afterwards
 #: dot      a query's row times a key's row, over √head_dim; −∞ where the key lies in the future
 #: softmax  over the row
 #: mix      the row's weights times one column of the values
@@ -37,6 +38,8 @@ class Operation:
     rows: str = "q_len"  # the rows of that matrix, and its columns: names in `sizes`
     columns: str = "d_model"
     terms: tuple[str | int, ...] = ()  # factors of the multiplications in one cell; none: not counted
+    bias: str = ""  # part of bqkv; only some models have it, as Qwen 2
+    head_norm: str = ""  # only some models have it, as Qwen 3
     rotate: bool = False
     symbols: tuple[str, ...] = ()  # what a reader calls the two operands
     operands: tuple[str, ...] = ()  # what a cell is computed from, where not just inputs and weights
@@ -64,6 +67,8 @@ LAYER = (
         "project",
         ("norm",),
         ("wq",),
+        bias="bq",
+        head_norm="q_norm",
         heads="q",
         columns="head_dim",
         terms=("d_model",),
@@ -76,6 +81,8 @@ LAYER = (
         "project",
         ("norm",),
         ("wk",),
+        bias="bk",
+        head_norm="k_norm",
         heads="kv",
         columns="head_dim",
         terms=("d_model",),
@@ -88,6 +95,7 @@ LAYER = (
         "project",
         ("norm",),
         ("wv",),
+        bias="bv",
         heads="kv",
         columns="head_dim",
         terms=("d_model",),

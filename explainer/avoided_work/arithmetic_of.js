@@ -1,6 +1,6 @@
 // How a cell came about, and how it was one step before: what stands under the pointer, in words.
 
-import { arithmetic } from "../web/arithmetic.js";
+import { arithmetic, headOf } from "../web/arithmetic.js";
 import { operands } from "../web/arrays.js";
 import { num, tiny } from "../web/dom.js";
 import { fill } from "../web/words.js";
@@ -20,8 +20,7 @@ function given(scene, cells, head, found) {
   const row = (key, r) => cells.part(key, head).row(r);
   return (name, r) => {
     if (name === "wq" || name === "wk" || name === "wv") {
-      const first = (name === "wq" ? head : cells.kvHead(head)) * scene.head_dim;
-      return { rows: scene.head_dim, row: (i) => found[name].row(first + i) };
+      return headOf(found, name, name === "wq" ? head : cells.kvHead(head), scene.head_dim);
     }
     if (name === "wo" || name === "w_down") return found[name];
     if (r === undefined) return found[name].data; // a norm's weights

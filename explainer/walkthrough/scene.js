@@ -1,6 +1,6 @@
 // The walkthrough: one row a token. K on the left, V on the right, the query above and the output below them.
 
-import { arithmetic } from "../web/arithmetic.js";
+import { arithmetic, headOf } from "../web/arithmetic.js";
 import { operands } from "../web/arrays.js";
 import { questionOf } from "../web/asking.js";
 import { fillCells, fullShade } from "../web/cells.js";
@@ -80,8 +80,7 @@ export default function walkthrough(root) {
     if (name in step) return step[name];
     if (name === "k" || name === "v") return scene[name].row(row);
     if (!name.startsWith("w")) return found[name].row(row);
-    const first = (name === "wq" ? scene.head : scene.kv_head) * scene.head_dim;
-    return { rows: scene.head_dim, row: (i) => found[name].row(first + i) };
+    return headOf(found, name, name === "wq" ? scene.head : scene.kv_head, scene.head_dim);
   };
 
   // ---- the picture -----------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ import { num } from "./dom.js";
 
 const times = (a, b) => `${num(a, 3)}·${b < 0 ? `(${num(b, 3)})` : num(b, 3)}`;
 
+const plus = (a, b) => `${num(a, 3)} + ${b < 0 ? `(${num(b, 3)})` : num(b, 3)}`;
+
 /** "a·b + c·d + … + y·z" and the sum of all the products. */
 function products(a, b) {
   let sum = 0;
@@ -12,6 +14,26 @@ function products(a, b) {
   const terms = shown.map((i) => times(a[i], b[i]));
   if (a.length > 4) terms.splice(2, 0, `… ${a.length - 3} more …`);
   return { sum, text: terms.join(" + ") };
+}
+
+/**
+ * The part of a layer's projection that belongs to one head, for a recipe to follow.
+ * @param {Object<string, any>} found the layer's weights, as the server sends them: some models have biases of q, k
+ *   and v, or norms of a head's q and k
+ * @param {string} name wq, wk or wv
+ * @param {number} head of its kind: a query head, or a KV head
+ * @param {number} size its entries
+ */
+export function headOf(found, name, head, size) {
+  const first = head * size;
+  const letter = name[1];
+  return {
+    rows: size,
+    row: (i) => found[name].row(first + i),
+    bias: found[`b${letter}`]?.data.subarray(first, first + size),
+    norm: found[`${letter}_norm`]?.data,
+    eps: found.norm_eps?.data[0],
+  };
 }
 
 /**
@@ -28,16 +50,35 @@ const RECIPES = {
       `${h} of token ${row} · column ${col} of ${w}, ${hidden.length} products:`,
       `${own.text} = ${num(own.sum, 3)}`,
     ];
+    // Every entry of the head, for what mixes them: only then more than one is computed.
+    const entry = (i) => products(hidden, matrix.row(i)).sum + (matrix.bias?.[i] ?? 0);
+    let now = own.sum;
+    let size = 1;
+    if (matrix.bias) {
+      now = entry(col);
+      lines.push(`plus the bias of this column: ${plus(own.sum, matrix.bias[col])} = ${num(now, 3)}`);
+    }
+    if (matrix.norm) {
+      let squares = 0;
+      for (let i = 0; i < matrix.rows; i++) squares += entry(i) ** 2;
+      size = Math.sqrt(squares / matrix.rows + matrix.eps);
+      const normed = (now / size) * matrix.norm[col];
+      lines.push(
+        `over the root mean square of the head's ${matrix.rows} entries, times the weight of this column:`,
+        `${num(now, 3)} / ${num(size, 3)} · ${num(matrix.norm[col], 3)} = ${num(normed, 3)}`,
+      );
+      now = normed;
+    }
     if (recipe.rotate) {
       const half = matrix.rows / 2;
       const partner = (col + half) % matrix.rows;
-      const other = products(hidden, matrix.row(partner)).sum;
+      const other = (entry(partner) / size) * (matrix.norm?.[partner] ?? 1);
       const cos = get("cos", row)[col];
       const sin = get("sin", row)[col];
       lines.push(
         `turned with its pair, entry ${partner}, by the angle that position ${row} sets for this pair:`,
       );
-      lines.push(`${times(own.sum, cos)} + ${times(other, sin)} = ${num(own.sum * cos + other * sin, 3)}`);
+      lines.push(`${times(now, cos)} + ${times(other, sin)} = ${num(now * cos + other * sin, 3)}`);
     }
     return lines;
   },
@@ -87,10 +128,7 @@ const RECIPES = {
   },
   add({ recipe, get, row, col }) {
     const [a, b] = [get(recipe.left, row)[col], get(recipe.right, row)[col]];
-    return [
-      `${recipe.symbols.join(" + ")}, entry ${col} of both:`,
-      `${num(a, 3)} + ${b < 0 ? `(${num(b, 3)})` : num(b, 3)} = ${num(a + b, 3)}`,
-    ];
+    return [`${recipe.symbols.join(" + ")}, entry ${col} of both:`, `${plus(a, b)} = ${num(a + b, 3)}`];
   },
   gated({ recipe, get, row, col }) {
     const [gate, up] = [get(recipe.gate, row)[col], get(recipe.up, row)[col]];

@@ -1,6 +1,6 @@
 // What a cell tells under the pointer or the focus: its value, and how it came about.
 
-import { arithmetic } from "../web/arithmetic.js";
+import { arithmetic, headOf } from "../web/arithmetic.js";
 import { operands } from "../web/arrays.js";
 import { num, tiny } from "../web/dom.js";
 import { fill } from "../web/words.js";
@@ -43,8 +43,7 @@ async function explained(scene, part, now, row, col) {
     if (name === "k" || name === "v") return now[name].row(at);
     if (name in now) return now[name];
     if (!name.startsWith("w")) return given[name].row(at);
-    const first = (name === "wq" ? head : kv_head) * scene.head_dim;
-    return { rows: scene.head_dim, row: (i) => given[name].row(first + i) };
+    return headOf(given, name, name === "wq" ? head : kv_head, scene.head_dim);
   };
   return arithmetic({ recipe: scene.arithmetic[part], get, row, col, position: now.position });
 }

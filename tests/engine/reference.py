@@ -41,18 +41,22 @@ def tiny_model(*, dtype: torch.dtype = torch.float64, seed: int = 0, **changes: 
         drawn = torch.randn(rows, columns, generator=generator, dtype=torch.float64)
         return (drawn * 1.5 / columns**0.5).to(dtype)
 
-    def norm() -> Tensor:
-        return (0.5 + torch.rand(cfg.d_model, generator=generator, dtype=torch.float64)).to(dtype)
+    def norm(size: int = cfg.d_model) -> Tensor:
+        return (0.5 + torch.rand(size, generator=generator, dtype=torch.float64)).to(dtype)
 
     def layer() -> LayerWeights:
+        width = (cfg.n_heads + 2 * cfg.n_kv_heads) * cfg.head_dim
         return LayerWeights(
             attn_norm=norm(),
-            wqkv=matrix((cfg.n_heads + 2 * cfg.n_kv_heads) * cfg.head_dim, cfg.d_model),
+            wqkv=matrix(width, cfg.d_model),
             wo=matrix(cfg.d_model, cfg.n_heads * cfg.head_dim),
             ffn_norm=norm(),
             w_gate=matrix(cfg.d_ffn, cfg.d_model),
             w_up=matrix(cfg.d_ffn, cfg.d_model),
             w_down=matrix(cfg.d_model, cfg.d_ffn),
+            bqkv=matrix(width, 1)[:, 0] if cfg.qkv_bias else None,
+            q_norm=norm(cfg.head_dim) if cfg.qk_norm else None,
+            k_norm=norm(cfg.head_dim) if cfg.qk_norm else None,
         )
 
     layers = tuple(layer() for _ in range(cfg.n_layers))

@@ -44,6 +44,8 @@ class Interpreter:
         c, w = self.config, self.model.weights.layers[self.layer]
         q_width, kv_width = c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim
         parts = dict(zip(("wq", "wk", "wv"), w.wqkv.split([q_width, kv_width, kv_width]), strict=True))
+        if w.bqkv is not None:
+            parts |= zip(("bq", "bk", "bv"), w.bqkv.split([q_width, kv_width, kv_width]), strict=True)
         everything = vars(self.model.weights) | vars(w) | parts
         return everything[name].numpy()
 
@@ -60,8 +62,12 @@ class Interpreter:
         if rows.ndim == 3:  # the heads, side by side
             rows = rows.swapaxes(0, 1).reshape(rows.shape[1], -1)
         result = rows @ matrix.T
+        if op.bias and self.config.qkv_bias:
+            result = result + self.weight(op.bias)
         if op.heads:
             result = result.reshape(len(rows), -1, self.config.head_dim).swapaxes(0, 1)
+        if op.head_norm and self.config.qk_norm:
+            result = self.norm(op, result, self.weight(op.head_norm))
         return self.rotated(result) if op.rotate else result
 
     def rotated(self, rows: np.ndarray) -> np.ndarray:
@@ -94,18 +100,22 @@ class Interpreter:
         return gate / (1 + np.exp(-gate)) * (rows @ w_up.T)
 
 
-#: Small models of every shape: heads that share KV heads, head_dim apart from d_model, one layer or several.
+#: Small models of every shape: heads that share KV heads, head_dim apart from d_model, one layer or several,
+#: with and without biases and norms of the heads.
 configs = st.builds(
-    lambda kv, group, half, d_model, d_ffn, layers: {
+    lambda kv, group, half, d_model, d_ffn, layers, bias, norm: {
         "n_heads": kv * group,
         "n_kv_heads": kv,
         "head_dim": 2 * half,
         "d_model": d_model,
         "d_ffn": d_ffn,
         "n_layers": layers,
+        "qkv_bias": bias,
+        "qk_norm": norm,
     },
     *(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4)),
     *(st.integers(3, 20), st.integers(3, 20), st.integers(1, 3)),
+    *(st.booleans(), st.booleans()),
 )
 
 
@@ -171,6 +181,8 @@ def test_every_weight_of_the_model_is_read_by_some_operation() -> None:
     there = {name for name, weight in named.items() if weight is not None} | {"wq", "wk", "wv"}
     there -= {"layers", "wqkv"}
     assert {name for op in GRAPH.values() for name in op.weights} == there
+    of_some = {name for op in GRAPH.values() for name in (op.bias, op.head_norm) if name}
+    assert of_some == {"bq", "bk", "bv", "q_norm", "k_norm"}  # of a model that has them: the test at the top
 
 
 def test_the_forms_of_an_operation_hold_the_same_rows() -> None:

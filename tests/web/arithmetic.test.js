@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { arithmetic } from "../../explainer/web/arithmetic.js";
+import { arithmetic, headOf } from "../../explainer/web/arithmetic.js";
 import { matrix, unpack } from "../../explainer/web/arrays.js";
 import { bytesOf, madeByPython } from "./python.js";
 
@@ -172,50 +172,53 @@ test("what is given has its text", () => {
 
 // ---- a trained model with shared KV heads: the recipes of kvengine/graph.py, followed to a recorded tensor ----
 
-const recorded = unpack(bytesOf(madeByPython("pass").message));
-const { tensors, operands, recipes, n_heads: heads, n_kv_heads: kvHeads, head_dim: headDim } = recorded;
+for (const what of ["pass", "biased"]) {
+  const recorded = unpack(bytesOf(madeByPython(what).message));
+  const { tensors, operands, recipes, n_heads: heads, n_kv_heads: kvHeads, head_dim: headDim } = recorded;
 
-/** Row `row` of one head's matrix, where the tensor has heads. */
-function rowOf(name, head, row) {
-  const { shape, row: rowAt } = tensors[name];
-  if (shape.length === 2) return rowAt(row);
-  const own = shape[0] === kvHeads && kvHeads < heads ? Math.floor((head * kvHeads) / heads) : head;
-  return rowAt(own * shape[1] + row);
-}
+  /** Row `row` of one head's matrix, where the tensor has heads. */
+  const rowOf = (name, head, row) => {
+    const { shape, row: rowAt } = tensors[name];
+    if (shape.length === 2) return rowAt(row);
+    const own = shape[0] === kvHeads && kvHeads < heads ? Math.floor((head * kvHeads) / heads) : head;
+    return rowAt(own * shape[1] + row);
+  };
 
-function operandsOf(head, position) {
-  return (name, row) => {
+  const operandsOf = (head, position) => (name, row) => {
     if (["wq", "wk", "wv"].includes(name)) {
-      const own = name === "wq" ? head : Math.floor((head * kvHeads) / heads);
-      return { rows: headDim, row: (i) => operands[name].row(own * headDim + i) };
+      return headOf(operands, name, name === "wq" ? head : Math.floor((head * kvHeads) / heads), headDim);
     }
     // A token's scores and weights end with its own.
     if (name === "scores" || name === "weights") return rowOf(name, head, row).slice(0, position + 1);
     if (name in tensors) return rowOf(name, head, row);
     if (row !== undefined) return operands[name].row(row);
-    return operands[name].rows === 1 ? operands[name].row(0) : operands[name];
+    return operands[name].shape.length === 1 ? operands[name].data : operands[name];
   };
-}
 
-test("the recorded model shares KV heads", () => assert.ok(kvHeads < heads));
+  test(`the recorded model (${what}) shares KV heads`, () => assert.ok(kvHeads < heads));
 
-for (const [key, recipe] of Object.entries(recipes)) {
-  test(`the recipe of ${key} leads to the recorded numbers, in every head`, () => {
-    const overTokens = key === "scores" || key === "weights";
-    for (const position of [0, 3, 5]) {
-      for (let head = 0; head < (tensors[key].shape.length === 3 ? heads : 1); head++) {
-        const cells = rowOf(key, head, position);
-        for (const col of overTokens ? [0, position] : [0, 1, cells.length - 1]) {
-          const lines = arithmetic({
-            recipe: { ...recipe, eps: recorded.eps },
-            get: operandsOf(head, position),
-            row: overTokens ? col : position,
-            col,
-            position,
-          });
-          near(result(lines), cells[col], key === "weights" ? 4 : 3);
+  for (const [key, recipe] of Object.entries(recipes)) {
+    test(`the recipe of ${key} leads to the recorded numbers, in every head (${what})`, () => {
+      const overTokens = key === "scores" || key === "weights";
+      for (const position of [0, 3, 5]) {
+        for (let head = 0; head < (tensors[key].shape.length === 3 ? heads : 1); head++) {
+          const cells = rowOf(key, head, position);
+          for (const col of overTokens ? [0, position] : [0, 1, cells.length - 1]) {
+            const lines = arithmetic({
+              recipe: { ...recipe, eps: recorded.eps },
+              get: operandsOf(head, position),
+              row: overTokens ? col : position,
+              col,
+              position,
+            });
+            near(result(lines), cells[col], key === "weights" ? 4 : 3);
+            const told = lines.join(" ");
+            const biased = what === "biased" && "qkv".includes(key);
+            assert.equal(/plus the bias/.test(told), biased);
+            assert.equal(/root mean square of the head/.test(told), biased && key !== "v");
+          }
         }
       }
-    }
-  });
+    });
+  }
 }

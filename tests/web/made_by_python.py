@@ -2,12 +2,15 @@
 
 `packed`: messages of `explainer.kit.encode.pack`, and what has to come out of them.
 `pass`: a recorded pass of a trained model, with the recipes of `kvengine.graph` and all that they name.
+`biased`: the same with biases of q, k and v, and norms of the heads, which that model has not.
 """
 
 import base64
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,30 +86,29 @@ def without_arrays(value: Any) -> Any:
     return [without_arrays(part) for part in value] if isinstance(value, list) else value
 
 
-def recorded_pass() -> dict[str, Any]:
+def recorded_pass(*, biased: bool = False) -> dict[str, Any]:
+    """With `biased`, every layer gets random biases of q, k and v, and norms of its heads' q and k."""
     import torch
 
-    from kvengine import load_model, trace
+    from explainer.server import weights_of
+    from kvengine import Transformer, load_model, trace
     from kvengine.graph import OPERATIONS, arithmetic, name_of
 
     model = load_model(MODEL)
-    config, weights = model.config, model.weights.layers[LAYER]
+    if biased:
+        torch.manual_seed(0)
+        config, size = model.config, model.config.head_dim
+        layers = tuple(
+            replace(w, bqkv=torch.randn(len(w.wqkv)), q_norm=torch.rand(size) + 0.5, k_norm=torch.randn(size))
+            for w in model.weights.layers
+        )
+        model = Transformer(
+            replace(config, qkv_bias=True, qk_norm=True), replace(model.weights, layers=layers)
+        )
+    config = model.config
     recorded = trace(model, torch.tensor([[0, 17, 301, 5, 944, 17]]))
     tensors = {key: recorded[name_of(key, LAYER)][0] for key in ("x", *OPERATIONS)}
-    wq, wk, wv = weights.wqkv.split(
-        [config.n_heads * config.head_dim, *[config.n_kv_heads * config.head_dim] * 2]
-    )
-    matrices = {
-        "wq": wq,
-        "wk": wk,
-        "wv": wv,
-        "wo": weights.wo,
-        "w_down": weights.w_down,
-        "attn_norm": weights.attn_norm[None],
-        "ffn_norm_weight": weights.ffn_norm[None],
-        "cos": model.cos[:6],
-        "sin": model.sin[:6],
-    }
+    matrices = {"cos": model.cos[:6].numpy(), "sin": model.sin[:6].numpy()}
     rows = tensors["z"].shape[1]
     message = {
         "recipes": arithmetic(OPERATIONS),
@@ -115,7 +117,8 @@ def recorded_pass() -> dict[str, Any]:
         "n_kv_heads": config.n_kv_heads,
         "head_dim": config.head_dim,
         "tensors": tensors,
-        "operands": {name: matrix.numpy(force=True) for name, matrix in matrices.items()}
+        "operands": weights_of(model, LAYER)
+        | matrices
         | {
             "concat": tensors["z"].transpose(1, 0, 2).reshape(rows, -1),
             "gate": recorded[f"layers.{LAYER}.ffn.gate"][0],
@@ -126,5 +129,6 @@ def recorded_pass() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    made = {"packed": packed, "pass": recorded_pass}[sys.argv[1]]()
+    biased = partial(recorded_pass, biased=True)
+    made = {"packed": packed, "pass": recorded_pass, "biased": biased}[sys.argv[1]]()
     json.dump(made, sys.stdout)
