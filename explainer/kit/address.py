@@ -102,11 +102,15 @@ def fit(choice: T, config: Config) -> tuple[T, list[str]]:
 
 
 def write(choice: Any) -> dict[str, str]:
-    """The parameters that differ from their defaults, without those that the browser writes."""
+    """The parameters that differ from their defaults, without those that the browser writes.
+
+    And those that the choice names itself, in a method `always_written`.
+    """
     params: dict[str, str] = {}
+    always = choice.always_written() if hasattr(choice, "always_written") else ()
     for f in fields(choice):
         parameter, value = f.metadata[""], getattr(choice, f.name)
-        if not parameter.browser and value != f.default:
+        if not parameter.browser and (value != f.default or parameter.key in always):
             params[parameter.key] = (
                 f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
             )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from explainer.kit.address import real, short, text, whole
 from kvengine import ModelCard
+from kvengine.weights import SMOLLM2
 
 EXAMPLES = (
     "Tom and Sara went to the park. Tom gave the ball to",
@@ -23,6 +24,10 @@ REAL_EXAMPLES = (
     "def add(a, b):\n    return a + b\n\ndef multiply(a, b):\n    return",
     "The quick brown fox jumps over the lazy dog. The quick brown",
 )
+
+#: Layer and head at which a real model opens. In this one, of its 270 heads, the one that
+#: looks most at what the default prompt asks for: at “to” it puts 0.87 of its weight on “Sara”.
+OPENS_AT = {SMOLLM2: (21, 8)}
 
 #: Longer prompts are refused by the widget; an address may hold no more either.
 LONGEST_PROMPT = 10_000
@@ -45,6 +50,15 @@ class Common:
     model: str = text("model", "", 100, "The name of the model in the address was cut to {high} characters.")
     chat: int = whole("chat", 0, 0, 1, "A prompt is a text, chat=0, or a message in a conversation, chat=1")
     path: int = whole("path", 0, 0, 2, "The paths are 1, of ten minutes, and 2, of forty")
+
+    def opened(self) -> "Common":
+        """The same at the layer and head where the chosen model opens."""
+        layer, head = OPENS_AT.get(self.model, (Common.layer, Common.head))
+        return replace(self, layer=layer, head=head)
+
+    def always_written(self) -> frozenset[str]:
+        """What an address says of this choice even where it is the default: a real model opens elsewhere."""
+        return frozenset({"layer", "head"}) if self.model in OPENS_AT else frozenset()
 
 
 def card_for(choice: Common, cards: tuple[ModelCard, ...], further: tuple[ModelCard, ...] = ()) -> ModelCard:

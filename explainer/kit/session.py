@@ -82,6 +82,8 @@ def choose(**changes: Any) -> None:
     theirs = {name: value for name, value in changes.items() if name not in shared}
     if theirs and session.kind:
         session.own[session.kind] = replace(own(session.kind), **theirs)
+    if "model" in changes:
+        session.common = session.common.opened()
     session.notes = []
     _fit(session)
 
@@ -136,6 +138,8 @@ def restore(page: str, kind: type | None) -> None:
             session.notes += notes
         session.revision += 1
         _fit(session)
+        if not {"layer", "head"} & given.keys():
+            session.common = session.common.opened()
     elif moved:
         session.notes = []
         session.revision += 1

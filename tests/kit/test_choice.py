@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from explainer.avoided_work.choice import AvoidedChoice
 from explainer.kit.address import browser_keys, fit, parameters, read, write
-from explainer.kit.choice import EXAMPLES, Common, card_for, fit_model
+from explainer.kit.choice import EXAMPLES, OPENS_AT, Common, card_for, fit_model
 from explainer.walkthrough.choice import WalkthroughChoice
 from kvengine import ModelCard, available_models
+from kvengine.weights import SMOLLM2
 
 CARDS = available_models()
 KINDS = (Common, WalkthroughChoice, AvoidedChoice)
@@ -121,6 +122,14 @@ def test_a_further_model_is_chosen_by_its_name_and_keeps_the_heads_for_the_way_b
     back, notes = fit_model(replace(chosen, model=""), CARDS, (SMOL,))
     assert notes == []
     assert (back.heads, back.kv_heads, back.chat) == (4, 4, 0)
+
+
+def test_a_real_model_opens_at_a_head_of_its_own_and_its_address_always_names_the_head() -> None:
+    chosen = Common(model=SMOLLM2).opened()
+    assert (chosen.layer, chosen.head) == OPENS_AT[SMOLLM2]
+    first = replace(chosen, layer=Common.layer, head=Common.head)
+    assert write(first) == {"model": SMOLLM2, "layer": "3", "head": "0"}
+    assert replace(chosen, model="").opened() == Common()
 
 
 def test_a_model_that_is_not_there_is_told_and_another_shown() -> None:
