@@ -11,9 +11,9 @@ const percent = (x) => `${(100 * x).toFixed(1)} %`;
 export function createPanel(tip) {
   const title = el("h2");
   const sizes = el("span.quiet");
-  const next = el("span.next", { "data-tells": "" });
+  const next = el("span.next-word", { "data-tells": "" });
   const flow = el("div.flow", { tabindex: "0", role: "group" });
-  const node = el("section.panel", {}, el("header", {}, title, sizes, next), flow);
+  const node = el("section.text-run", {}, el("header", {}, title, sizes, next), flow);
   let run = null; // what Python sent of it
   let words = {};
   let prompt = 0;

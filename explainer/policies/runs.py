@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from explainer.kit.cache import COMPUTING, MIB, identity, model, prompt_tokens
+from explainer.kit.cache import MIB, computing, identity, model, prompt_tokens
 from explainer.kit.shelf import Shelf
 from explainer.policies.choice import LONGEST, NEW
 from explainer.policies.rules import RULES
@@ -37,7 +37,7 @@ def pair(
 
     def run(of: Policy) -> Watched:
         made = model(name)
-        with COMPUTING:
+        with computing(name):
             return watch(made, token_ids, of, new=NEW, layer=layer, head=head)
 
     keys = [identity("watched", name, token_ids, repr(of), layer, head) for of in (Policy(), policy)]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from explainer.kit import cache, controls, scene, session
+from explainer.kit.slow import working
 from explainer.kit.words import count
 from explainer.policies.choice import LONGEST, PoliciesChoice
 from explainer.policies.rules import RULES
@@ -50,7 +51,7 @@ def watching() -> None:
     if text == OWN and len(whole := session.prompt_ids()) > LONGEST:
         told = tell("page.prompt_long", tokens=count(len(whole), "token"), used=str(LONGEST))
         st.info(told, icon=":material/info:")
-    with session.errors_shown():
+    with session.errors_shown(), working(card.name):
         key, found = pair(card.name, ids, rule, own.budget, common.layer, common.head)
     scene.mount(
         NAME,

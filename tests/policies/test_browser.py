@@ -26,7 +26,7 @@ def open_page(page: Page, app_url: str, query: str = "") -> None:
 def chips(page: Page, panel: int) -> list[str]:
     """The state of each row of a panel, in the order of the text."""
     found: list[str] = (
-        page.locator(".panel")
+        page.locator(".text-run")
         .nth(panel)
         .locator(".chip")
         .evaluate_all(
@@ -59,11 +59,11 @@ def test_the_texts_part_where_the_engine_says_and_the_difference_is_marked(page:
     open_page(page, app_url, f"step={at + 1}")
     expect(page.locator(".told")).to_contain_text("Here they part")
     full, thin = (token_label(TOKENIZER.texts([run.chosen[at]])[0]) for run in (found.full, found.thin))
-    expect(page.locator(".next").nth(0)).to_contain_text(f"“{full}”")
-    expect(page.locator(".next.parted")).to_contain_text(f"“{thin}”")
+    expect(page.locator(".next-word").nth(0)).to_contain_text(f"“{full}”")
+    expect(page.locator(".next-word.parted")).to_contain_text(f"“{thin}”")
     page.get_by_role("button", name="Next").click()
-    expect(page.locator(".panel").nth(1).locator(".chip.parted")).to_have_count(1)
-    expect(page.locator(".panel").nth(1).locator(".chip.parted .word")).to_have_text(thin)
+    expect(page.locator(".text-run").nth(1).locator(".chip.parted")).to_have_count(1)
+    expect(page.locator(".text-run").nth(1).locator(".chip.parted .word")).to_have_text(thin)
 
 
 def test_asked_which_row_goes_the_answer_is_the_engines(page: Page, app_url: str) -> None:
@@ -71,7 +71,7 @@ def test_asked_which_row_goes_the_answer_is_the_engines(page: Page, app_url: str
     page.get_by_role("button", name="Ask me").click()
     page.get_by_role("button", name="Next").click()
     expect(page.locator(".posed")).to_contain_text("Which row of this head goes next?")
-    expect(page.locator(".panel .next").first).to_be_hidden()
+    expect(page.locator(".text-run .next-word").first).to_be_hidden()
     thin = pair(MODEL, prompt_of(MODEL, "cat", ""), "h2o", 16, 3, 0)[1].thin
     gone = next(j for j in range(17) if thin.kept[15][j] and not thin.kept[16][j])
     page.locator(".option", has_text=f"row {gone}").first.click()
@@ -81,11 +81,11 @@ def test_asked_which_row_goes_the_answer_is_the_engines(page: Page, app_url: str
 
 def test_a_dragged_budget_is_computed_anew_and_stays_in_the_address(page: Page, app_url: str) -> None:
     open_page(page, app_url, "step=40")
-    expect(page.locator(".panel header").nth(1)).to_contain_text("16 of 40 rows")
+    expect(page.locator(".text-run header").nth(1)).to_contain_text("16 of 40 rows")
     slider = page.get_by_role("slider", name="Budget, in rows")
     slider.focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".panel header").nth(1)).to_contain_text("17 of 40 rows")
+    expect(page.locator(".text-run header").nth(1)).to_contain_text("17 of 40 rows")
     expect(page).to_have_url(re.compile("budget=17"))
     assert chips(page, 1)[:40].count("gone") == 23
 
@@ -97,7 +97,7 @@ def test_a_measured_curve_draws_what_there_is_and_can_be_stopped(page: Page, app
     page.get_by_role("button", name="Measure all policies").click()
     expect(page.locator(".js-plotly-plot")).to_be_visible()
     page.get_by_role("button", name="Stop", exact=True).last.click()
-    expect(page.get_by_text("The run was stopped")).to_be_visible()
+    expect(page.get_by_text("What was measured so far is kept")).to_be_visible()
     expect(page.get_by_role("button", name="Save as CSV")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_be_visible()
 
@@ -117,4 +117,5 @@ def test_nothing_scrolls_sideways_and_axe_finds_nothing(
     for part in ("Loss against memory", "Past the context", "The first token"):
         page.get_by_role("radio", name=part).click()
         expect(page.locator("[data-testid=stHeading]").first).to_be_visible()
+        expect(page.locator("[data-stale=true]")).to_have_count(0)
         assert axe(page) == []
