@@ -9,6 +9,7 @@ from explainer.code.scene import stops_of_stages
 from explainer.code.words import WORDS, explained
 from explainer.kit import cache, scene, session
 from explainer.kit.controls import follow, more_controls, picked
+from explainer.kit.slow import working
 from explainer.kit.words import say
 
 NAME = "code"
@@ -44,7 +45,8 @@ if part == "run":
     token = asked["token"] if mine else own.token or min(len(text), card.config.max_seq_len) - 1
     token = max(1, token)
     where = {"position": token, "layer": common.layer, "head": common.head}
-    data = runs.step(card.name, text, **where, temperature=temperature, seed=seed)
+    with working(card.name):
+        data = runs.step(card.name, text, **where, temperature=temperature, seed=seed)
     first = stops_of_stages(data["stops"]).get(own.stage, 1)
     at = min(own.line or first, len(data["stops"]))
     drawn = data | {
@@ -64,8 +66,10 @@ elif part == "own":
     walk = cache.identity("own", card.name, prompt)
     asked = scene.sent(NAME, "try") or {}
     change = asked["change"] if asked.get("walk") == walk else own.change
+    with working(card.name):
+        outcomes = runs.outcomes(card, common.prompt, change)
     data = changes.scene(
-        runs.outcomes(card, common.prompt, change),
+        outcomes,
         runs.appending(card.config),
         cache.tokenizer(card.name).token_text,
         expanded_in=runs.grouped(card).config,

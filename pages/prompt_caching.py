@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explainer.kit import cache, scene, session
+from explainer.kit.slow import working
 from explainer.prompt_caching import visit
 from explainer.prompt_caching.choice import PARTS, PromptCachingChoice
 
@@ -12,7 +13,7 @@ STYLE = "<style>.st-key-controls :is(.st-key-w_prompt, .st-key-w_example) { disp
 
 common, own, card = session.common(), session.own(PromptCachingChoice), session.card()
 st.html(STYLE)
-room, here = visit.room(card.name, own), visit.state()
+here = visit.state()
 
 
 def act() -> None:
@@ -25,13 +26,16 @@ def act() -> None:
 asked = scene.sent(NAME, "want") or {}
 wanted = asked if asked.get("revision") == session.revision() else {}
 part, wrong = here.place(wanted, own)
+with working(card.name):
+    room = visit.room(card.name, own)
+    body = here.part(PARTS[part - 1], wrong, room, own, common, cache.tokenizer(card.name))
 scene.mount(
     NAME,
     {
         "revision": session.revision(),
         "at": {"lap": 0, "stage": own.part},
         "part": PARTS[part - 1],
-        "body": here.part(PARTS[part - 1], wrong, room, own, common, cache.tokenizer(card.name)),
+        "body": body,
         **here.frame(room, own),
     },
     on_act_change=act,

@@ -11,8 +11,8 @@ from explainer.kit.words import say
 
 
 @contextmanager
-def working(name: str, told: str) -> Iterator[Callable[[int, int], None]]:
-    """While the model of this name, if it is a real one, computes in this block, `told`, Markdown, is shown.
+def working(name: str, told: str = "") -> Iterator[Callable[[int, int], None]]:
+    """While the model of this name, if it is a real one, computes in this block, `told` is shown: Markdown.
 
     Call what it gives with (done, wanted) where that is known: a bar shows it, and until then the seconds
     count. Who is first to ask for the model waits for it to be loaded, and is told that. A model that ships
@@ -22,6 +22,7 @@ def working(name: str, told: str) -> Iterator[Callable[[int, int], None]]:
         st.container()  # holds the place, so that what comes below stays what it is when the model changes
         yield lambda done, wanted: None
         return
+    told = told or say(WAITING["running"], name=name)
     place = st.empty()
     with place, st.spinner(say(WAITING["loading"], name=name), show_time=True):
         model(name)

@@ -7,6 +7,7 @@ import streamlit as st
 from explainer.kit import cache, scene, session
 from explainer.kit.charts import chart, palette, prose
 from explainer.kit.sheet import to_csv
+from explainer.kit.slow import working
 from explainer.memory import figures
 from explainer.memory.choice import MemoryChoice
 from explainer.memory.heads_scene import scene as sharing_heads
@@ -25,7 +26,8 @@ NAME = "memory"
 def now(ids: tuple[int, ...]) -> None:
     """The cache that grows, with the formula beside its very tensors."""
     common, own, card = session.common(), session.own(MemoryChoice), session.card()
-    key, found = growth(card.name, ids, temperature=common.temperature, seed=common.seed)
+    with working(card.name):
+        key, found = growth(card.name, ids, temperature=common.temperature, seed=common.seed)
     sent = scene.sent(NAME, "shape") or own.shape
     scene.mount(
         NAME,
@@ -58,7 +60,8 @@ def trade(ids: tuple[int, ...]) -> None:
     """The table with and without, and the growth as a line."""
     common, card = session.common(), session.card()
     scene.mount(NAME, {"part": "trade"} | traded(card.config, len(ids)), on_shape_change=lambda: None)
-    _, found = growth(card.name, ids, temperature=common.temperature, seed=common.seed)
+    with working(card.name):
+        _, found = growth(card.name, ids, temperature=common.temperature, seed=common.seed)
     counts = range(len(ids), len(ids) + len(found.used))
     st.subheader(label("trade.growth.title"), anchor=False)
     prose(tell("trade.growth.text", token=f"{found.used[1] - found.used[0]:,} bytes"))

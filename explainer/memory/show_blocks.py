@@ -5,6 +5,7 @@ import streamlit as st
 from explainer.kit import scene, session
 from explainer.kit.cache import identity
 from explainer.kit.controls import picked
+from explainer.kit.slow import working
 from explainer.kit.words import plain
 from explainer.memory.blocks_scene import from_lines, lines, read
 from explainer.memory.blocks_scene import scene as served
@@ -41,7 +42,8 @@ def blocks(ids: tuple[int, ...]) -> None:
     try:
         row, places = whole(own.row, "places in a row"), whole(own.places, "places in all")
         room = card.config.max_seq_len - PAGED
-        proof = paged(card.name, ids[:room])
+        with place, working(card.name):
+            proof = paged(card.name, ids[:room])
         drawn = served(read(own.requests), places=places, row=row, proof=proof)
     except KVEngineError as error:
         place.error(plain(str(error)), icon=":material/error:")
