@@ -30,14 +30,14 @@ elif len(prompt) > LONGEST:
     st.info(say(WORDS["prompt"]["long"], **used), icon=":material/info:")
 
 ids = prompt[:LONGEST]
-chosen = {"temperature": common.temperature, "seed": common.seed}
+temperature, seed = common.temperature, common.seed
 with working(card.name, say(WORDS["prompt"]["writing"], name=card.name, words=PLAYED)) as progress:
-    key, found = written(card.name, ids, **chosen, progress=progress)
+    key, found = written(card.name, ids, temperature=temperature, seed=seed, progress=progress)
 tried = {}
 # The choices are run when somebody is about to make one.
 if own.part == 2 or scene.sent(NAME, "trying") == key:
     with working(card.name, say(WORDS["prompt"]["trying"], words=TRIED_LARGE)) as progress:
-        tries = outcomes(card.name, ids, **chosen, progress=progress)
+        tries = outcomes(card.name, ids, temperature=temperature, seed=seed, progress=progress)
     tried = choices(tries.by_kept, found.writing.cached_ids[len(ids) :], tokenizer.texts)
 
 

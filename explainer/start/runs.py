@@ -77,7 +77,7 @@ def outcomes(
         sizes = (combinations(sorted(READABLE), n) for n in range(len(READABLE) + 1))
         subsets = [frozenset(kept) for kept in chain.from_iterable(sizes)]
         words = TRIED_LARGE if large(name) else TRIED
-        found = {}
+        found: dict[frozenset[str], Outcome] = {}
         for kept in subsets:
             progress(len(found), len(subsets))
             with computing(name):  # one by one, so that others get their turn
