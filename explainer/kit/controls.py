@@ -28,7 +28,9 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
     position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;
   }
 }
-@media screen { body.kv-presenting .stApp { visibility: hidden; } }
+@media screen {
+  body.kv-presenting :is(.stApp, [data-testid="stWidgetLabel"]) { visibility: hidden !important; }
+}
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
 [data-variant="segmented_control"][data-selected="true"] { color: inherit !important; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }

@@ -4,6 +4,10 @@
 const BUSY =
   "input, textarea, select, [role=slider], [role=radiogroup], [role=radio], [role=tablist], [contenteditable], [role=dialog], [role=listbox]";
 
+// Letters are typed here; elsewhere they mean nothing but a key of ours.
+const TYPED =
+  "input:not([type=range], [type=radio], [type=checkbox]), textarea, select, [contenteditable], [role=dialog], [role=listbox]";
+
 /**
  * @param {HTMLElement} root
  * @param {{anywhere: Object<string, () => void>, inside: Object<string, () => void>, other: (key: string) => boolean}} moves
@@ -14,7 +18,8 @@ export function createKeys(root, { anywhere, inside, other }) {
   function onKey(event) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.defaultPrevented) return;
     const target = event.composedPath()[0];
-    if (target.closest?.(BUSY)) return;
+    const letter = /^[a-z]$/i.test(event.key);
+    if (target.closest?.(letter ? TYPED : BUSY)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const move = anywhere[key] ?? (root.contains(target) ? inside[key] : undefined);
     if (move) move();

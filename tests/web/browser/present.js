@@ -43,6 +43,13 @@ test("a remote steps wherever the focus is, and never a slider", () => {
   equal(heard, []);
 });
 
+test("F presents from a slider too, and is typed into a field", () => {
+  const at = stepping();
+  document.body.insertAdjacentHTML("beforeend", '<input id="typed"><i role="slider" tabindex="0"></i>');
+  equal([press("f", document.querySelector("#typed")), shown(at)], [false, false]);
+  equal([press("f", document.querySelector("[role=slider]")), shown(at)], [true, true]);
+});
+
 test("Home and End are the ends of a lap, digits its stages, and where laps are stepped through the ends of all", () => {
   const at = laps({ at: { lap: 3, stage: 2 } });
   press("f");
