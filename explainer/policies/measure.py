@@ -20,7 +20,7 @@ from kvengine.streaming import stream
 
 #: Where losses are compared from; also the prompt of a policy that decides at the end of one.
 LATE = 128
-BUDGETS = (16, 32, 64, 128)
+BUDGETS = (16, 48, 128)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def _past(name: str, was_polling: bool) -> None:
     if found and found.run.active:
         st.progress(len(lines) / len(PAST), label("loss.progress", done=len(lines), all=len(PAST)))
     if not lines:
-        st.caption(label("endless.past_before"))
+        prose(tell("endless.past_before"))
         return
     context = of.config.max_seq_len
     st.markdown(f"**{label('endless.past_title')}**")
@@ -94,7 +94,7 @@ def _stream(name: str, was_polling: bool) -> None:
             min(1.0, done / STREAMED), label("endless.progress", done=f"{done:,}", all=f"{STREAMED:,}")
         )
     if not pieces:
-        st.caption(label("endless.past_before"))
+        prose(tell("endless.past_before"))
         return
     last = pieces[-1]
     prose(

@@ -63,7 +63,7 @@ def _first(was_polling: bool) -> None:
         all_points = len(first_plan()) * (2 if theirs else 1)
         st.progress(len(points) / all_points, label("loss.progress", done=len(points), all=all_points))
     if not points or found is None:
-        st.caption(label("first.before"))
+        prose(tell("first.before"))
         return
     measured = list(dict.fromkeys(point.model for point in points))
     for column, name in zip(st.columns(2), measured, strict=False):
@@ -80,7 +80,7 @@ def _model(points: list[FirstPoint], name: str, *, is_small: bool) -> None:
     names = [label(f"first.names.n{firsts}") for firsts in FIRSTS]
     figure = figures.first_rows(points, names, palette())
     chart(figure, f"first-row-{key}", label("first.alt", name=name))
-    if len(told := _told(points)) >= 4:
+    if len(told := _told(points)) == 5:
         prose(tell(f"first.told_{key}", window=SHOWN, **{n: nats(x) for n, x in told.items()}))
 
 

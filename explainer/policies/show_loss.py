@@ -62,7 +62,7 @@ def _curve(name: str, was_polling: bool) -> None:
         st.progress(len(points) / len(plan()), label("loss.progress", done=len(points), all=len(plan())))
     if not points or not ours or found is None:
         prose(tell("loss.guess"))
-        st.caption(label("loss.before"))
+        prose(tell("loss.before"))
         return
     st.markdown(f"**{label('loss.chart_title')}**")
     full = next((nats(p.late) for p in points if p.rule == "full"), "–")
@@ -74,7 +74,7 @@ def _curve(name: str, was_polling: bool) -> None:
     for line in (said.best_line(points), said.bits_line(points)):
         if line:
             prose(line)
-    st.caption(f"{tell('loss.bits_note')} {tell('loss.snap_note', prompt=LATE)}")
+    prose(f"{tell('loss.bits_note')} {tell('loss.snap_note', prompt=LATE)}")
     with st.expander(label("loss.table")):
         st.table(said.rows(points))
     st.download_button(
@@ -85,4 +85,4 @@ def _curve(name: str, was_polling: bool) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
-    st.caption(tell("loss.machine", model=found.setting.name, when=found.when))
+    prose(tell("loss.machine", model=found.setting.name, when=found.when))
