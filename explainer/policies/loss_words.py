@@ -45,7 +45,22 @@ def bits_line(points: Sequence[LossPoint]) -> str:
     if not {"int8", "int4", "int2", "kivi"} <= told.keys():
         return ""
     losses = {name: nats(told[name].late) for name in ("int8", "int4", "int2", "kivi")}
-    return tell("loss.bits", kivi_bits=f"{told['kivi'].bits:.1f}", **losses)
+    line = tell("loss.bits", kivi_bits=f"{told['kivi'].bits:.1f}", **losses)
+    four = told["int4"]
+    dropping = [p for p in points if p.budget and p.rule != "snapkv" and p.bytes >= four.bytes]
+    if not dropping:
+        return line
+    # The next larger memory that was measured: more rows than that would be no comparison.
+    least = min(p.bytes for p in dropping)
+    best = min((p for p in dropping if p.bytes == least), key=lambda p: p.late)
+    beside = tell(
+        "loss.beside" if four.late < best.late else "loss.beside_not",
+        bytes=f"{four.bytes:,.0f}",
+        loss=nats(four.late),
+        other=nats(best.late),
+        other_bytes=f"{best.bytes:,.0f}",
+    )
+    return f"{line} {beside}"
 
 
 def rows(points: Sequence[LossPoint]) -> list[dict[str, str]]:

@@ -17,6 +17,8 @@ from kvengine.weights import SMOLLM2
 RUN = "policies_first"
 #: The first token of the prose that counts: by then every window has dropped rows.
 REAL_LATE = 200
+#: Nats per token whose loss counts as breaking.
+BREAKS = 0.2
 
 
 def real() -> str | None:
@@ -109,6 +111,12 @@ def _why(points: dict[str, list[FirstPoint]], ours: str, theirs: str | None) -> 
         "small_gain": nats(small_told["none"] - small_told["one"]),
         "real_gain": nats(real_told["none"] - real_told["one"]),
     }
+    lost = {name: told["none"] - told["one"] for name, told in (("small", small_told), ("real", real_told))}
+    broken = [name for name, gain in lost.items() if gain > BREAKS]
+    right = {0: "none", 1: broken[0] if broken else "", 2: "both"}[len(broken)]
+    answer = label(f"first.guess_{right}", small=ours, real=theirs)
+    if guess := st.session_state.get("p_first_guess"):
+        prose(tell("first.guessed", guess=guess, right=answer, break_at=f"{BREAKS}"))
     st.subheader(label("first.why_title"), anchor=False)
     prose(tell("first.verdict_real", **gains))
     prose(
