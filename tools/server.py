@@ -29,7 +29,7 @@ def serve(
     log: Path, *, app: Path = ROOT / "app.py", env: Mapping[str, str] | None = None, timeout: float = 60
 ) -> Iterator[Server]:
     """Serve `app` on a free loopback port, with this interpreter, until the block ends."""
-    port = _free_port()
+    port = free_port()
     options = {
         "server.address": "127.0.0.1",
         "server.port": port,
@@ -69,7 +69,8 @@ def serve(
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -16,6 +16,7 @@ export default function bar(component) {
   } else {
     leads(data);
     draw(root, data);
+    whenConnectedAgain(component);
   }
   return () =>
     setTimeout(() => {
@@ -23,6 +24,25 @@ export default function bar(component) {
       feet.get(host)?.();
       feet.delete(host);
     });
+}
+
+let newest = null;
+let lost = false;
+
+/**
+ * A server that a lost connection finds again may be another one, where the session is new and knows nothing: what
+ * the learner did next would be its first run, and be lost. It runs at once, and takes all from the address.
+ */
+function whenConnectedAgain(component) {
+  const watching = newest !== null;
+  newest = component;
+  const app = /** @type {HTMLElement | null} */ (document.querySelector("[data-testid=stApp]"));
+  if (watching || !app) return;
+  new MutationObserver(() => {
+    const connected = app.dataset.testConnectionState === "CONNECTED";
+    if (connected && lost) newest.setTriggerValue("again", true);
+    lost = !connected;
+  }).observe(app, { attributeFilter: ["data-test-connection-state"] });
 }
 
 // ---- the bar -----------------------------------------------------------------------------------------------

@@ -1,0 +1,188 @@
+"""The files that an operator starts the app with: they say the same, and a killed replica loses nobody."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, Page, expect
+
+from explainer.kit.choice import LONGEST_PROMPT
+from explainer.public import Rules
+from tools.server import ROOT, Server, free_port, serve
+
+DEPLOY = ROOT / "deploy"
+
+
+# ---- what the files say ----------------------------------------------------------------------------------
+
+
+def test_the_containers_run_as_nobody_on_a_file_system_that_is_only_read() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert {"app1", "app2", "nginx"} <= services.keys()
+    for service in services.values():
+        assert service["read_only"] is True
+        assert (service["cap_drop"], service["tmpfs"]) == (["ALL"], ["/tmp"])
+    pod = _kubernetes("Deployment")["spec"]["template"]["spec"]
+    app = pod["containers"][0]
+    user = pod["securityContext"]["runAsUser"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert app["securityContext"]["readOnlyRootFilesystem"] is True
+    assert f"USER {user}:{user}\n" in (ROOT / "Dockerfile").read_text()
+    assert _kubernetes("Deployment")["spec"]["replicas"] == 2
+
+
+def test_the_image_is_asked_for_its_health_where_it_listens() -> None:
+    port = _kubernetes("Deployment")["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"]
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert f"--server.port={port}" in dockerfile
+    assert f"127.0.0.1:{port}/_stcore/health" in dockerfile
+    assert f"server app1:{port}" in (DEPLOY / "nginx.conf").read_text()
+
+
+def test_what_the_image_copies_is_there_and_is_let_in() -> None:
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert all((ROOT / name).exists() for name in let_in)
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert {name for line in copied for name in line.split()} <= let_in | {"."}
+
+
+def test_the_operators_page_names_what_the_app_reads() -> None:
+    told = (ROOT / "docs" / "operating.md").read_text()
+    read = (ROOT / "explainer" / "public.py").read_text()
+    named = set(re.findall(r'"(EXPLAINER_[A-Z]+)"', read))
+    assert len(named) == len(fields(Rules))
+    assert {name for name in named if f"`{name}`" not in told} == set()
+    for file in (DEPLOY / "compose.yaml", DEPLOY / "kubernetes.yaml"):
+        assert set(re.findall(r"EXPLAINER_[A-Z]+", file.read_text())) <= named
+
+
+def _kubernetes(kind: str) -> Any:
+    return next(
+        part for part in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()) if part["kind"] == kind
+    )
+
+
+# ---- two replicas ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def nginx(folder: Path, replicas: list[Server]) -> Iterator[str]:
+    """The configuration that ships, in front of these replicas; only addresses and folders are put in."""
+    command = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if command is None:
+        pytest.fail("There is no nginx: install one (Debian: apt-get install nginx-light).", pytrace=False)
+    port, text = free_port(), (DEPLOY / "nginx.conf").read_text()
+    for number, replica in enumerate(replicas, 1):
+        text = text.replace(f"app{number}:8501", urlsplit(replica.url).netloc)
+    text = text.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("/tmp/", f"{folder}/")
+    text = text.replace("/dev/stdout", f"{folder}/access.log").replace("worker_processes auto;", "")
+    config = folder / "nginx.conf"
+    config.write_text(text)
+    process = subprocess.Popen(
+        [command, "-c", config, "-e", folder / "error.log", "-g", "daemon off;"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(100):
+            if process.poll() is not None:
+                pytest.fail((folder / "error.log").read_text(), pytrace=False)
+            try:
+                _get(f"http://127.0.0.1:{port}", "/_stcore/health")
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _get(url: str, path: str) -> tuple[int, str]:
+    address = urlsplit(url)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=10)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    finally:
+        connection.close()
+
+
+def _visitors(replica: Server) -> int:
+    found = re.search(r"^active_sessions (\d+)", _get(replica.url, "/_stcore/metrics")[1], re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+@pytest.fixture(scope="module")
+def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
+    logs = [tmp_path_factory.mktemp("replica") / "streamlit.log" for _ in range(2)]
+    with ExitStack() as stack, ThreadPoolExecutor() as both:
+        yield list(
+            both.map(lambda log: stack.enter_context(serve(log, env={"EXPLAINER_METRICS": "1"})), logs)
+        )
+
+
+def test_when_a_replica_is_killed_the_next_step_goes_on_with_the_other(
+    browser: Browser, replicas: list[Server], tmp_path: Path
+) -> None:
+    with nginx(tmp_path, replicas) as url:
+        assert _get(url, f"/?prompt={quote('😀' * LONGEST_PROMPT)}")[0] == 200
+        assert _get(url, "/_stcore/metrics")[0] == 404
+
+        page = browser.new_page()
+        page.goto(f"{url}/walkthrough")
+        _ready(page)
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        expect(page).to_have_url(re.compile("stage=3"))
+        cookie = next(c for c in page.context.cookies() if c["name"] == "kv_visitor")
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
+        for _ in range(3):  # all of a visitor's requests, connections included, go to one replica
+            page.reload()
+            _ready(page)
+        counts = [_visitors(replica) for replica in replicas]
+        assert min(counts) == 0
+        mine = counts.index(max(counts))
+
+        os.kill(replicas[mine].pid, signal.SIGKILL)
+        page.keyboard.press("ArrowRight")
+        expect(page).to_have_url(re.compile("stage=4"))
+        for _ in range(100):
+            if _visitors(replicas[1 - mine]):
+                break
+            page.wait_for_timeout(50)
+        page.wait_for_timeout(1000)  # the other has drawn the page
+        expect(page).to_have_url(re.compile("stage=4"))
+        # What Python has to answer.
+        page.get_by_role("button", name="Change prompt or model").click()
+        field = page.get_by_label("Prompt", exact=True)
+        expect(field).to_be_enabled()
+        field.fill("Once upon a time")
+        field.press("Enter")
+        expect(page.locator("[data-row='4']").first).to_contain_text("time")
+        expect(page).to_have_url(re.compile("prompt=Once"))
+        assert _visitors(replicas[1 - mine]) == 1
+        page.close()
+        logged = (tmp_path / "access.log").read_text()
+        assert "/walkthrough" in logged
+        assert "stage=" not in logged
+
+
+def _ready(page: Page) -> None:
+    expect(page.locator("[data-row='3']").first).to_be_visible()
