@@ -9,7 +9,7 @@ const BELOW = 32; // px of the page below the scene
 /** What its children leave of the height of a picture that fills the screen. */
 function emptyIn(picture) {
   const ends = [...picture.children].map((child) => child.getBoundingClientRect().bottom);
-  return picture.getBoundingClientRect().top + picture.clientHeight - Math.max(...ends) - 4;
+  return picture.getBoundingClientRect().top + picture.clientHeight - Math.max(...ends) - 12;
 }
 
 /** The triangles take the height that the rest leaves; where they stand one below the other, they share it. */

@@ -217,7 +217,7 @@ export function createPresent({ root, told, live }, on) {
 
   function onPointer(event) {
     if (!shown) return;
-    if (innerHeight - event.clientY < 70) hint();
+    if (event.clientY < 50) hint();
     const cell = event.composedPath()[0].closest?.("[role=gridcell]");
     spots.hidden = !cell || LIGHTS[lights] === "nothing" || !picture()?.contains(cell);
     if (spots.hidden) return;
