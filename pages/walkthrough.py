@@ -4,7 +4,8 @@ import streamlit as st
 
 from explainer.kit import cache, scene, session
 from explainer.kit.controls import follow, more_controls, picked
-from explainer.kit.words import plain, say
+from explainer.kit.slow import working
+from explainer.kit.words import say
 from explainer.walkthrough.choice import LENGTHS, WalkthroughChoice, history_of
 from explainer.walkthrough.scene import scene as drawn
 from explainer.walkthrough.words import WORDS
@@ -46,28 +47,20 @@ position = (
     else opens_at
 )
 
-
-def progress(done: int, wanted: int) -> None:
-    """On a long text, and in a real model, each step takes a while: tell how far it is."""
-    if slow:
-        told = plain(say(WORDS["prompt"]["computing"], done=done, wanted=wanted))
-        waiting.progress(done / wanted, told)
-
-
-slow = position > cache.LONG or bool(common.model)
-waiting = st.empty() if slow else st.container()
-key, recorded = cache.recording(
-    card.name,
-    # The prompt is cut where the walk begins: what stands behind it the model has written.
-    prompt[: history + 1],
-    history=history,
-    position=position,
-    temperature=common.temperature,
-    seed=common.seed,
-    progress=progress,
-)
-if slow:
-    waiting.empty()
+# On a long text, and in a real model, each step takes a while: tell how far it is.
+with working(card.name, slow=position > cache.LONG) as progress:
+    key, recorded = cache.recording(
+        card.name,
+        # The prompt is cut where the walk begins: what stands behind it the model has written.
+        prompt[: history + 1],
+        history=history,
+        position=position,
+        temperature=common.temperature,
+        seed=common.seed,
+        progress=lambda done, wanted: progress(
+            done, wanted, say(WORDS["prompt"]["computing"], done=done, wanted=wanted)
+        ),
+    )
 layer, head = common.layer, common.head
 scene.mount(
     NAME,

@@ -55,10 +55,11 @@ with working(card.name, say(WORDS["prompt"]["working"], name=card.name)) as prog
     progress(parts - 1, parts)
     with_mask, without = (runs.changed(card.name, ids, causal=causal) for causal in (True, False))
     exchanged = runs.changed(card.name, ids, position=position) if position else None
+    spelled, refused = None, ""
     try:
         spelled = runs.spelled(card.name, own.name)
     except PromptError as error:
-        spelled, refused = None, str(error)
+        refused = str(error)
 texts = tokenizer.texts(recorded.token_ids)
 labels = [token_label(text) for text in texts]
 

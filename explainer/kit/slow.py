@@ -1,7 +1,8 @@
 """What a page says while a real model computes: it takes seconds where those that ship take milliseconds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import streamlit as st
 
@@ -10,28 +11,34 @@ from explainer.kit.waiting import WAITING
 from explainer.kit.words import say
 
 
+class Progress(Protocol):
+    """Hears how much is done of what is wanted, and, where that has a sentence of its own, the sentence."""
+
+    def __call__(self, done: int, wanted: int, told: str = "") -> None: ...
+
+
 @contextmanager
-def working(name: str, told: str = "") -> Iterator[Callable[[int, int], None]]:
+def working(name: str, told: str = "", *, slow: bool = False) -> Iterator[Progress]:
     """While the model of this name, if it is a real one, computes in this block, `told` is shown: Markdown.
 
     Call what it gives with (done, wanted) where that is known: a bar shows it, and until then the seconds
     count. Who is first to ask for the model waits for it to be loaded, and is told that. A model that ships
-    is quick enough: of it nothing is said.
+    is quick enough, unless what it has to do is `slow`: of it nothing is said.
     """
-    if not large(name):
+    if not (slow or large(name)):
         st.container()  # holds the place, so that what comes below stays what it is when the model changes
-        yield lambda done, wanted: None
+        yield lambda done, wanted, told="": None
         return
-    told = told or say(WAITING["running"], name=name)
+    usual = told or say(WAITING["running"], name=name)
     place = st.empty()
     with place, st.spinner(say(WAITING["loading"], name=name), show_time=True):
         model(name)
 
-    def progress(done: int, wanted: int) -> None:
-        place.progress(done / wanted, told)
+    def progress(done: int, wanted: int, told: str = "") -> None:
+        place.progress(done / wanted, told or usual)
 
     try:
-        with place, st.spinner(told, show_time=True):
+        with place, st.spinner(usual, show_time=True):
             yield progress
     finally:
         place.empty()
