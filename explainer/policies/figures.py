@@ -10,6 +10,8 @@ from explainer.policies.measure import FIRSTS, PIECE, Along, FirstPoint, LossPoi
 from explainer.policies.rules import RULES
 
 KIB = 1024
+#: Nats above the full cache that a chart of first rows shows.
+SPAN = 2.0
 #: What tells the policies apart beside the words: no hue of the page's has a meaning here.
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
@@ -122,6 +124,9 @@ def first_rows(points: Sequence[FirstPoint], names: Sequence[str], palette: Pale
                 line={"color": palette.grey, "width": 1.4, "dash": "dot"},
                 annotation={"text": "full cache", "font_color": palette.muted},
             )
+    full = next((p.loss for p in points if p.window is None), None)
+    if full is not None:  # as many nats on each chart, so that they can be held against each other
+        figure.update_yaxes(range=[full - 0.15, full + SPAN])
     windows = sorted({p.window for p in points if p.window})
     figure.update_xaxes(
         title="newest rows kept",
