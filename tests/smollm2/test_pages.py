@@ -7,8 +7,6 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.kit import cache
 from explainer.kit.choice import OPENS_AT
-from explainer.start.choice import PLAYED
-from explainer.start.runs import written
 from kvengine.weights import SMOLLM2
 
 Opened = Callable[..., AppTest]
@@ -31,16 +29,6 @@ def test_a_message_in_its_chat_frame_opens(open_page: Opened) -> None:
     assert not app.exception
     assert app.text_input(key="w_prompt").label == "Message"
     assert len(cache.prompt_tokens(SMOLLM2, "Hi", chat=True)) > len(cache.prompt_tokens(SMOLLM2, "Hi")) + 3
-
-
-def test_on_the_start_page_it_writes_what_is_played_and_is_timed_once() -> None:
-    ids = cache.prompt_tokens(SMOLLM2, PROMPT)
-    heard: list[tuple[int, int]] = []
-    _, found = written(SMOLLM2, ids, temperature=0.5, seed=1, progress=lambda *now: heard.append(now))
-    assert len(found.writing.words) == PLAYED
-    assert found.writing.same_text
-    assert found.times.runs == 1
-    assert heard == [(done, PLAYED) for done in range(PLAYED)]
 
 
 def test_the_real_model_has_a_lock_of_its_own() -> None:
