@@ -209,10 +209,10 @@ export default function whyKAndV(root) {
           return asked ? questionOf(scene.questions, views.valuesOf(keyAt(place)), asked) : null;
         },
         present(place) {
-          const key = keyAt(place);
-          const told = views.stageOf(key);
-          const shown = views.sentences(key)[0] === told.focus; // else it says why there is nothing
-          return shown ? presented(told, views.valuesOf(key)) : null;
+          const at = keyAt(place);
+          const told = views.stageOf(at);
+          const shown = views.sentences(at)[0] === told.focus; // else it says why there is nothing
+          return shown ? presented(told, views.valuesOf(at)) : null;
         },
         said: (place) => views.said(keyAt(place)),
         ending: () => scene.words.ending,
