@@ -32,7 +32,7 @@ export default function policies(root) {
   const steering = el("div.steering");
   stage.rail.replaceWith(steering);
   steering.append(stage.rail, slider, root.querySelector(".unfold"));
-  root.querySelector(".text-line").hidden = true;
+  root.querySelector(".text-line").toggleAttribute("hidden", true);
   stage.picture.append(el("div.pair", {}, panels.full.node, panels.thin.node), legend);
   scrub.oninput = () => {
     stepper.stop();

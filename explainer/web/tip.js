@@ -24,7 +24,7 @@ export function createTip(tip) {
   }
 
   return {
-    /** @param {Element} explained @param {(string | Node)[]} paragraphs the first is the title */
+    /** @param {Element} explained @param {(string | Node)[]} paragraphs the first is the title @param {number} [x] */
     show(explained, paragraphs, x) {
       target = explained;
       const [title, ...rest] = paragraphs;
