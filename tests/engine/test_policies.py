@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from kvengine import KVCache, Transformer, load_model
-from kvengine.forgetting import first_row, losses, mask_of, masked_losses
+from kvengine.forgetting import mask_of
 from kvengine.hardware import place
 from kvengine.policies import (
     AtRandom,
@@ -23,7 +22,6 @@ from kvengine.policies import (
     Window,
 )
 from kvengine.policy_cache import PolicyCache
-from kvengine.quantised import Kivi, Rounded, round_between, round_symmetric
 from kvengine.streaming import stream
 
 Make = Callable[[int | None], Evicting]
@@ -187,12 +185,14 @@ def test_the_prompts_end_votes_once_and_the_cache_grows_again(precise: Transform
     found, held = stepped(precise, token_ids, policy, prompt)
     config = precise.config
     weights: list[Tensor] = []
+
+    def note(name: str, tensor: Tensor) -> Tensor:
+        if name.endswith("attn.weights"):
+            weights.append(tensor[0])
+        return tensor
+
     with torch.inference_mode():
-        precise(
-            token_ids[:, :prompt],
-            None,
-            lambda name, t: (weights.append(t[0]) if name.endswith("attn.weights") else None, t)[1],
-        )
+        precise(token_ids[:, :prompt], None, note)
     for layer, of in enumerate(weights):
         votes = of.unflatten(0, (config.n_kv_heads, -1)).mean(dim=1)[:, -4:].sum(dim=1)
         padded = torch.nn.functional.pad(votes, (1, 1))
@@ -272,111 +272,6 @@ def test_a_fork_does_not_touch_the_cache_that_it_came_from(story_model: Transfor
     assert torch.equal(before[2], cache.origin)
     assert before[3:] == (cache.length, cache.tokens)
     assert twin.tokens == 30
-
-
-# ---- fewer bits ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("bits", [2, 4, 8])
-def test_rounding_keeps_to_the_levels_of_its_format(bits: int) -> None:
-    x = torch.randn(3, 5, 32, generator=torch.Generator().manual_seed(0))
-    near, between = round_symmetric(x, bits, 16), round_between(x, bits, 16)
-    for rounded in (near, between):
-        for group in rounded.reshape(-1, 16):
-            assert len(group.unique()) <= 2**bits
-    scale = x.reshape(-1, 16).abs().amax(dim=1) / (2 ** (bits - 1) - 1)
-    assert ((near - x).reshape(-1, 16).abs().amax(dim=1) <= 0.51 * scale).all()
-    span = x.reshape(-1, 16).amax(dim=1) - x.reshape(-1, 16).amin(dim=1)
-    assert ((between - x).reshape(-1, 16).abs().amax(dim=1) <= 0.51 * span / (2**bits - 1) + 2e-3).all()
-
-
-def test_numbers_that_are_all_alike_divide_by_no_zero() -> None:
-    for x in (torch.zeros(2, 32), torch.full((2, 32), 1.5)):
-        assert torch.equal(round_between(x, 2, 32), x)
-        assert torch.allclose(round_symmetric(x, 8, 32), x, atol=2e-3)
-
-
-def test_real_bits_count_scales_zero_points_and_the_exact_tail() -> None:
-    assert Rounded(8).bits(100, 64, 32) == 8.5
-    assert Rounded(4).bits(100, 64, 32) == 4.5
-    assert Rounded(4).bits(100, 16, 32) == 5  # a scale for every 16
-    assert Kivi().bits(10, 64, 32) == 32  # nothing rounded yet
-    assert Kivi().bits(10**6, 64, 32) == pytest.approx(3.0, abs=2e-3)
-    assert Kivi(width=4).bits(10**6, 64, 32) == pytest.approx(5.0, abs=2e-3)
-    assert Kivi().bits(64, 64, 32) == (64 * 3 + 32 * 3 + 32 * 32) / 128
-
-
-def test_a_row_is_rounded_once_by_itself(model: Transformer) -> None:
-    token_ids = ids(model)
-    with torch.inference_mode():
-        plain = KVCache(model.config)
-        model(token_ids[:, :1], plain)
-        cache = PolicyCache(model, Rounded(4), room=TOKENS)
-        model(token_ids[:, :1], cache, cache.tap)
-        first = cache.k[..., :1, :].clone()
-        assert torch.equal(first, round_symmetric(plain.k[..., :1, :], 4, 32))
-        for i in range(1, TOKENS):
-            model(token_ids[:, i : i + 1], cache, cache.tap)
-    assert torch.equal(cache.k[..., :1, :], first)
-
-
-def test_kivi_rounds_keys_by_channel_in_whole_groups_and_leaves_the_newest_exact(model: Transformer) -> None:
-    token_ids = ids(model, 44)
-    exact: list[tuple[Tensor, Tensor]] = []
-    policy = Kivi(group=16)
-    cache = PolicyCache(model, policy, room=44)
-    with torch.inference_mode():
-        for i in range(44):
-            kept: dict[str, Tensor] = {}
-            model(token_ids[:, i : i + 1], cache, lambda name, t, kept=kept: kept.setdefault(name, t))
-            names = [f"layers.0.attn.{part}" for part in ("k_rot", "v")]
-            exact.append((kept[names[0]][0, :, 0], kept[names[1]][0, :, 0]))
-    k, v = (
-        torch.stack([pair[which] for pair in exact], dim=1) for which in (0, 1)
-    )  # [heads, tokens, head_dim]
-    by_channel = torch.cat(
-        [round_between(k[:, a : a + 16].mT.contiguous(), 2, 16).mT for a in (0, 16)], dim=1
-    )
-    assert torch.allclose(cache.k[0, 0, :, :32], by_channel)
-    assert torch.equal(cache.k[0, 0, :, 32:44], k[:, 32:])
-    assert torch.allclose(cache.v[0, 0, :, :28], round_between(v[:, :28], 2, 16))
-    assert torch.equal(cache.v[0, 0, :, 28:44], v[:, 28:])
-
-
-# ---- losses ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("policy", [Policy(), Window(8), Sinks(8), Sinks(None)])
-def test_one_masked_pass_has_the_losses_of_the_steps(precise: Transformer, policy: Policy) -> None:
-    token_ids = ids(precise)
-    found = losses(precise, token_ids, policy)
-    masked = masked_losses(precise, token_ids[0].tolist(), policy)
-    assert np.abs(found.nats[0] - masked).max() < 1e-5
-
-
-def test_losses_are_told_apart_at_the_first_eviction(model: Transformer) -> None:
-    token_ids = ids(model).repeat(2, 1)
-    full, thin = (losses(model, token_ids, policy) for policy in (Policy(), Window(12)))
-    assert full.first_eviction == TOKENS - 1
-    assert thin.first_eviction == 12
-    # The token behind the eviction is the first that can read less: until then both are the same.
-    assert np.array_equal(full.nats[:, :12], thin.nats[:, :12])
-    assert np.isnan(full.mean(full.first_eviction))
-    assert thin.rows.max() == 12
-    assert thin.bits[-1] == 12 * model.config.kv_floats_per_token * 32
-
-
-def test_a_policy_that_looks_at_attention_is_no_mask(story_model: Transformer) -> None:
-    for policy in (HeavyHitters(8), Sinks(8, by_place=True)):
-        with pytest.raises(ValueError, match="no mask"):
-            mask_of(policy, 10)
-
-
-def test_the_first_rows_share_is_between_nothing_and_all(story_model: Transformer) -> None:
-    look = first_row(story_model, ids(story_model)[0].tolist())
-    assert 0 < look.weight < 1
-    assert 0 < look.taken < 1
-    assert look.length > 0
 
 
 @pytest.mark.parametrize(
