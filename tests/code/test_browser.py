@@ -55,6 +55,7 @@ def test_the_arrows_step_through_the_files_as_the_program_runs(
     page.locator(".tab", has_text="generate.py").click()
     page.locator(".l.stop", has_text="ids = torch.tensor").click()
     expect(page.locator(".told h2")).to_have_text(WORDS["line"]["generate.ids"]["title"])
+    expect(page).to_have_url(re.compile(f"line={line('generate.ids')}(&|$)"))
     page.reload()
     expect(page.locator(".told h2")).to_have_text(WORDS["line"]["generate.ids"]["title"])
 
