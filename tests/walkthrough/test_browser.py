@@ -400,14 +400,11 @@ def test_the_map_is_walked_by_keyboard(page: Page, app_url: str) -> None:
 def test_nothing_lies_over_anything_else(page: Page, app_url: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 768})
     open_page(page, f"{app_url}/?stage=4&prompt={quote(EXAMPLES[3])}")
+    names = (".title", ".v-name", ".picture-area .foot .legend", ".words .focus", ".columns .size")
+    expect(page.locator(names[0])).to_be_visible()
+    page.wait_for_timeout(500)  # until the page has settled
     boxes = {}
-    for name in (
-        ".title",
-        ".v-name >> nth=0",
-        ".picture-area .foot .legend",
-        ".words .focus",
-        ".columns .size",
-    ):
+    for name in names:
         box = page.locator(name).first.bounding_box()
         assert box is not None
         boxes[name] = box
