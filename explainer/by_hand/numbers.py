@@ -20,7 +20,9 @@ _BETWEEN = re.compile(r"[\s,;]+")
 
 _MOST_BELOW = 999  # the largest denominator that is shown
 _MOST_SIMPLE = 12  # up to it a fraction is simpler than a decimal
-_EQUAL = 1e-10  # floats of a pass this near to a fraction are that fraction
+#: Floats of a pass this near to a fraction, by their size, are that fraction. Rather too small than too
+#: large: what is not recognised has three right digits, and a fraction that only lies near would be wrong.
+_EQUAL = 1e-13
 _MOST_POWER = 12  # 2¹² = 4096 is written out; past it softmax subtracts the largest score first
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from explainer.by_hand.choice import TABLES, UNITS, VOCABULARY, Given, HandChoice
 from explainer.by_hand.choice import given as read
+from explainer.by_hand.numbers import written
 from explainer.by_hand.runs import runs_of
 from explainer.by_hand.scene import on_paper
 from kvengine import PromptError, generate
@@ -59,6 +60,11 @@ def test_every_number_is_a_pencils_to_the_last_digit(chosen: Given) -> None:
         )
         for part, right in zip(rounds, (first, second), strict=True):
             assert_shown(on_paper(part, chosen.numbers), right)
+
+
+def test_a_fraction_with_a_large_denominator_is_no_other_that_lies_near() -> None:
+    """−2254022/949 is nearer to it than one part in ten billion."""
+    assert written(float(Fraction(-12312803, 5184))) == "−2375.155"
 
 
 def test_the_example_needs_no_calculator() -> None:
