@@ -125,12 +125,12 @@ def test_a_replay_ends_where_the_race_did(lab: Page) -> None:
     before = [lane(lab, path) for path in ("cached", "naive")]
     # The replay is over in an instant, so what it shows on the way is noted as it goes.
     lab.locator(".lane.naive").evaluate("""lane => {
-      window.replayed = false;
-      const note = () => { if (lane.textContent.includes('replay')) window.replayed = true; };
+      const note = () => lane.toggleAttribute('data-replayed', lane.textContent.includes('replay')
+        || lane.hasAttribute('data-replayed'));
       new MutationObserver(note).observe(lane, { subtree: true, childList: true, characterData: true });
     }""")
     replay.click()
-    lab.wait_for_function("window.replayed")
+    expect(lab.locator(".lane.naive[data-replayed]")).to_be_attached()
     expect(lab.locator(".lane.naive .each")).to_contain_text(re.compile(r"^(\d+) of \1 "))
     expect(lab.locator(".lane.naive .each")).not_to_contain_text("replay")
     assert [lane(lab, path) for path in ("cached", "naive")] == before
