@@ -46,14 +46,9 @@ def app_url(app_server: Server) -> str:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Every test that asks for a browser can be chosen, and left out, by its mark.
-
-    A machine that is busy with something else can make a page late. Such a test is tried once more, and the
-    report says so; what fails twice has failed.
-    """
+    """Every test that asks for a browser can be chosen, and left out, by its mark."""
     if "browser" in getattr(item, "fixturenames", ()):
         item.add_marker("browser")
-        item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(wrapper=True)
