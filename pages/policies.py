@@ -15,7 +15,9 @@ STYLE = """<style>
 @media (max-width: 640px) {
   .st-key-policy_controls > div { flex: 1 1 calc(50% - 0.5rem) !important; width: auto !important; }
 }
-body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(> .st-key-controls) { display: none; }
+body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(> .st-key-controls) {
+  position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;
+}
 </style>"""
 
 own = session.own(PoliciesChoice)
