@@ -9,7 +9,7 @@ from explainer.avoided_work.lengths import shares_by_length
 from explainer.avoided_work.scene import scene as drawn
 from explainer.avoided_work.words import WORDS, chart_values, chart_words
 from explainer.kit import cache, scene, session
-from explainer.kit.controls import follow, more_controls, picked
+from explainer.kit.controls import chosen, more_controls, picked, shown
 from explainer.kit.encode import token_label
 from explainer.kit.palette import DARK, LIGHT
 from explainer.kit.slow import working
@@ -39,15 +39,13 @@ texts, originals = tokenizer.texts(found.token_ids), tokenizer.texts(found.origi
 told = WORDS["premise"]
 
 st.html(STYLE)
-follow("w_compared", t)
-follow("w_premise", min(premise, 1))
 with more_controls():
     st.select_slider(
         told["length"],
         lengths,
-        key="w_compared",
+        **shown("w_compared", t),
         width=225,
-        on_change=lambda: session.choose(t=picked("w_compared", t)),
+        on_change=chosen("w_compared", "t"),
         help=told["length_help"],
     )
 
@@ -63,22 +61,21 @@ with st.container(horizontal=True, vertical_alignment="center", gap="small", key
     st.segmented_control(
         told["heading"],
         (0, -1, 1),
-        key="w_premise",
+        **shown("w_premise", min(premise, 1), "default"),
         required=True,
         label_visibility="collapsed",
         format_func=lambda broken: told[{0: "none", -1: "mask", 1: "token"}[broken]],
         on_change=pick_premise,
     )
     if premise > 0:
-        follow("w_changed", premise)
         st.selectbox(
             told["which"],
             range(1, t),
-            key="w_changed",
+            **shown("w_changed", premise, among=range(1, t)),
             width=150,
             label_visibility="collapsed",
             format_func=lambda i: f"{i}  {token_label(originals[i])}",
-            on_change=lambda: session.choose(premise=picked("w_changed", premise)),
+            on_change=chosen("w_changed", "premise"),
             help=told["which_help"],
         )
 if own.t > lengths[-1]:

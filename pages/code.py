@@ -8,7 +8,7 @@ from explainer.code.listing import pieces
 from explainer.code.scene import stops_of_stages
 from explainer.code.words import WORDS, explained
 from explainer.kit import cache, scene, session
-from explainer.kit.controls import follow, more_controls, picked
+from explainer.kit.controls import chosen, more_controls, shown
 from explainer.kit.slow import working
 from explainer.kit.words import say
 
@@ -17,16 +17,15 @@ NAME = "code"
 common, own, card = session.common(), session.own(CodeChoice), session.card()
 prompt = session.prompt_ids()
 
-follow("w_part", own.part)
 more_controls()
 st.segmented_control(
     WORDS["parts"]["label"],
     range(1, len(PARTS) + 1),
-    key="w_part",
+    **shown("w_part", own.part, "default"),
     required=True,
     label_visibility="collapsed",
     format_func=lambda part: WORDS["parts"][PARTS[part - 1]],
-    on_change=lambda: session.choose(part=picked("w_part", None) or own.part),
+    on_change=chosen("w_part", "part"),
 )
 part = PARTS[own.part - 1]
 shared = {

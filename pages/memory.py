@@ -3,10 +3,10 @@
 import streamlit as st
 
 from explainer.kit import session
+from explainer.kit.controls import chosen, shown
 from explainer.kit.words import plain
 from explainer.memory import show
 from explainer.memory.choice import LONGEST, PARTS, MemoryChoice
-from explainer.memory.inputs import chosen, followed
 from explainer.memory.words import tell
 
 # Headings as large as those in the scenes, and sizes that break into lines.
@@ -29,7 +29,7 @@ st.segmented_control(
     tell("page.part"),
     list(PARTS),
     format_func=lambda name: PARTS[name],
-    key=followed("m_part", part),
+    **shown("m_part", part, "default"),
     required=True,
     label_visibility="collapsed",
     on_change=chosen("m_part", "part"),

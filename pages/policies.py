@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explainer.kit import session
+from explainer.kit.controls import chosen, shown
 from explainer.kit.words import plain
 from explainer.policies import show
 from explainer.policies.choice import PARTS, PoliciesChoice
@@ -28,10 +29,10 @@ st.segmented_control(
     tell("page.part"),
     list(PARTS),
     format_func=lambda name: PARTS[name],
-    key=show.followed("p_part", part),
+    **shown("p_part", part, "default"),
     required=True,
     label_visibility="collapsed",
-    on_change=show.chosen("p_part", "part"),
+    on_change=chosen("p_part", "part"),
 )
 if part != own.part:
     st.warning(tell("page.unknown_part", part=plain(own.part)), icon=":material/info:")

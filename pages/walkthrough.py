@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explainer.kit import cache, scene, session
-from explainer.kit.controls import follow, more_controls, picked
+from explainer.kit.controls import more_controls, picked, shown
 from explainer.kit.slow import working
 from explainer.kit.words import say
 from explainer.walkthrough.choice import LENGTHS, WalkthroughChoice, history_of
@@ -16,12 +16,11 @@ common, own, card = session.common(), session.own(WalkthroughChoice), session.ca
 prompt, tokenizer, positions = session.prompt_ids(), cache.tokenizer(card.name), card.config.max_seq_len
 history = history_of(own, len(prompt))
 
-follow("w_history", history)
 with more_controls():
     st.select_slider(
         "Tokens in the cache",
         sorted({*(n for n in LENGTHS if n < positions), history}),
-        key="w_history",
+        **shown("w_history", history),
         width=170,
         on_change=lambda: session.choose(history=picked("w_history", history), token=-1),
         help="How much history stands in the cache when the walkthrough starts. A longer prompt is cut, "

@@ -1,5 +1,6 @@
 """The row of widgets above every page: prompt, heads, and what is chosen rarely."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -7,13 +8,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explainer.kit.cache import cards, chat_template, further
 from explainer.kit.choice import EXAMPLES, LONGEST_PROMPT, REAL_EXAMPLES, Common
-from explainer.kit.session import card, choose, choose_prompt, common, notes
+from explainer.kit.session import card, choose, choose_prompt, common, current, notes
 from explainer.kit.words import count, plain
 
 # Streamlit's wide layout leaves margins that the cells of a scene need on a projector. The bar at the side is
 # always there, or the page would jump when a stage is a little higher than the one before. After the first
-# step the controls fold away; a button in the scene brings them back. They keep their width meanwhile:
-# without one, a slider was seen to report its first value.
+# step the controls fold away; a button in the scene brings them back. They keep their width meanwhile.
 _PAGE_STYLE = """<style>
 .stAppHeader { min-height: 0; height: 2.75rem; }
 .stMain { scrollbar-gutter: stable; }
@@ -40,10 +40,23 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
 </style>"""
 
 
-def follow(key: str, value: Any) -> None:
-    """Let the widget `key` show `value`: it may have been chosen elsewhere, or come from the address."""
+def shown(key: str, value: Any, name: str = "value", among: Sequence[Any] = ()) -> dict[str, Any]:
+    """Arguments of a widget that shows `value`: it may have been chosen elsewhere, or come from the address.
+
+    The value is the widget's own first one as well, under the `name` that the widget has for it; a selectbox
+    takes the index of one `among` its options. What the session's state says reaches the browser once: where
+    a page is run again before the browser has loaded the widget's code, the widget opens with its own first
+    value, and that comes back as if the learner had chosen it.
+    """
     if st.session_state.get(key) != value:
         st.session_state[key] = value
+    first = {"index": list(among).index(value)} if among else {name: value}
+    return {"key": key, **first}
+
+
+def chosen(key: str, field: str) -> Callable[[], None]:
+    """For a widget's `on_change`: its value becomes the choice `field`, and stands in the address."""
+    return lambda: choose(**{field: picked(key, current(field))})
 
 
 def picked(key: str, otherwise: Any) -> Any:
@@ -70,13 +83,10 @@ def controls(*, waiting: bool = False) -> None:
 
 
 def _draw(row: DeltaGenerator, c: Common) -> None:
-    for name in ("prompt", "heads", "kv_heads", "temperature", "seed", "model"):
-        follow(f"w_{name}", getattr(c, name))
-    follow("w_chat", bool(c.chat))
     with row:
         st.text_input(
             "Message" if c.chat else "Prompt",
-            key="w_prompt",
+            **shown("w_prompt", c.prompt),
             max_chars=LONGEST_PROMPT,
             on_change=lambda: choose_prompt(picked("w_prompt", c.prompt)),
         )
@@ -100,10 +110,10 @@ def _model_control(c: Common) -> None:
     st.selectbox(
         "Model",
         ("", *sizes),
-        key="w_model",
+        **shown("w_model", c.model, among=("", *sizes)),
         width=190,
         format_func=lambda name: sizes.get(name, "Stories, 1 million weights"),
-        on_change=lambda: choose(model=picked("w_model", c.model)),
+        on_change=chosen("w_model", "model"),
         help="The small models write children's stories, and each of their numbers fits on the page. A real "
         "language model is slower and larger; what is computed and kept is the same.",
     )
@@ -113,7 +123,7 @@ def _heads_control(c: Common) -> None:
     st.select_slider(
         "Heads",
         sorted({k.config.n_heads for k in cards()}),
-        key="w_heads",
+        **shown("w_heads", c.heads),
         width=120,
         on_change=lambda: choose(heads=(n := picked("w_heads", c.heads)), kv_heads=n),
         help="Each stop is another model, trained with that many heads. All have the same size.",
@@ -126,16 +136,16 @@ def _sampling_controls(c: Common) -> None:
         st.segmented_control(
             "KV heads",
             sorted({k.config.n_kv_heads for k in cards() if k.config.n_heads == c.heads}, reverse=True),
-            key="w_kv_heads",
+            **shown("w_kv_heads", c.kv_heads, "default"),
             required=True,
-            on_change=lambda: choose(kv_heads=picked("w_kv_heads", c.kv_heads)),
+            on_change=chosen("w_kv_heads", "kv_heads"),
             help="Query heads in a group share one KV head: fewer KV heads, a smaller cache. "
             "Each choice is another trained model.",
         )
     elif chat_template(c.model):
         st.toggle(
             "As a message in a chat",
-            key="w_chat",
+            **shown("w_chat", bool(c.chat)),
             on_change=lambda: choose(chat=int(picked("w_chat", bool(c.chat)))),
             help="Puts the prompt into the frame that this model was trained to answer in. The tokens of the "
             "frame, such as <|im_start|>, are part of the text, and so of the cache.",
@@ -145,8 +155,8 @@ def _sampling_controls(c: Common) -> None:
         0.0,
         2.0,
         step=0.1,
-        key="w_temperature",
-        on_change=lambda: choose(temperature=picked("w_temperature", c.temperature)),
+        **shown("w_temperature", c.temperature),
+        on_change=chosen("w_temperature", "temperature"),
         help="0 takes the most probable token. Above 0 the token is drawn at random. For the same "
         "tokens the cache is the same at every temperature.",
     )
@@ -154,8 +164,8 @@ def _sampling_controls(c: Common) -> None:
         "Seed",
         0,
         9999,
-        key="w_seed",
+        **shown("w_seed", c.seed),
         disabled=c.temperature == 0,
-        on_change=lambda: choose(seed=picked("w_seed", c.seed)),
+        on_change=chosen("w_seed", "seed"),
         help="The same seed draws the same tokens again.",
     )

@@ -48,6 +48,13 @@ def own(kind: type[T]) -> T:
     return chosen
 
 
+def current(field: str) -> Any:
+    """What is chosen under that name, for all pages or on the page shown."""
+    session = _session()
+    of = session.common if field in {f.name for f in fields(Common)} else own(session.kind or Common)
+    return getattr(of, field)
+
+
 def link(kind: type | None = None) -> dict[str, str]:
     """What an address needs to open with this choice, that of the page that declares `kind` included."""
     return write(common()) | (write(own(kind)) if kind else {})

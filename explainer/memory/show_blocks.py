@@ -4,13 +4,12 @@ import streamlit as st
 
 from explainer.kit import scene, session
 from explainer.kit.cache import identity
-from explainer.kit.controls import picked
+from explainer.kit.controls import chosen, picked, shown
 from explainer.kit.slow import working
 from explainer.kit.words import plain
 from explainer.memory.blocks_scene import from_lines, lines, read
 from explainer.memory.blocks_scene import scene as served
 from explainer.memory.choice import MemoryChoice
-from explainer.memory.inputs import chosen, followed
 from explainer.memory.numbers import whole
 from explainer.memory.runs import PAGED, paged
 from explainer.memory.words import label
@@ -27,7 +26,7 @@ def blocks(ids: tuple[int, ...]) -> None:
         st.text_area(
             label("blocks.requests"),
             height=220,
-            key=followed("m_requests", lines(own.requests)),
+            **shown("m_requests", lines(own.requests)),
             max_chars=480,
             on_change=lambda: session.choose(requests=from_lines(picked("m_requests", ""))),
         )
@@ -35,7 +34,7 @@ def blocks(ids: tuple[int, ...]) -> None:
             for name in ("row", "places"):
                 st.text_input(
                     label(f"blocks.{name}"),
-                    key=followed(f"m_{name}", getattr(own, name)),
+                    **shown(f"m_{name}", getattr(own, name)),
                     max_chars=40,
                     on_change=chosen(f"m_{name}", name),
                 )

@@ -6,13 +6,12 @@ import streamlit as st
 
 from explainer.kit import session
 from explainer.kit.charts import chart, palette
-from explainer.kit.controls import picked
+from explainer.kit.controls import chosen, picked, shown
 from explainer.kit.words import plain
 from explainer.memory import figures
 from explainer.memory import model_words as said
 from explainer.memory.calculator import WEIGHT_BITS, Numbers, Sum, calculate, models
 from explainer.memory.choice import OWN, MemoryChoice
-from explainer.memory.inputs import chosen, followed
 from explainer.memory.words import label, size, tell
 from kvengine.memory import FORMATS, SizeError
 from kvengine.presets import gpus, presets
@@ -29,7 +28,7 @@ def controls(*, memory: bool = True) -> Sum | None:
         label("model.choose"),
         list(names),
         format_func=lambda key: names.get(key, key),
-        key=followed("m_preset", own.preset if own.preset in names else MemoryChoice.preset),
+        **shown("m_preset", own.preset if own.preset in names else MemoryChoice.preset, among=list(names)),
         on_change=_choose_model,
     )
     if own.preset == OWN:
@@ -38,14 +37,14 @@ def controls(*, memory: bool = True) -> Sum | None:
     left, right = st.columns(2)
     left.text_input(
         label("model.context"),
-        key=followed("m_context", own.context or str(default)),
+        **shown("m_context", own.context or str(default)),
         help=label("model.context_help"),
         max_chars=40,
         on_change=chosen("m_context", "context"),
     )
     right.text_input(
         label("model.batch"),
-        key=followed("m_batch", own.batch),
+        **shown("m_batch", own.batch),
         max_chars=40,
         on_change=chosen("m_batch", "batch"),
     )
@@ -56,7 +55,7 @@ def controls(*, memory: bool = True) -> Sum | None:
         format_func=lambda name: (
             f"{name}, {FORMATS[name].bits_per_number:g} bits" if name in FORMATS else name
         ),
-        key=followed("m_format", own.fmt if own.fmt in FORMATS else MemoryChoice.fmt),
+        **shown("m_format", own.fmt if own.fmt in FORMATS else MemoryChoice.fmt, among=list(FORMATS)),
         help=label("model.format_help"),
         on_change=chosen("m_format", "fmt"),
     )
@@ -64,7 +63,7 @@ def controls(*, memory: bool = True) -> Sum | None:
     right.selectbox(
         label("model.weights"),
         WEIGHT_BITS,
-        key=followed("m_weights", bits if bits in WEIGHT_BITS else "16"),
+        **shown("m_weights", bits if bits in WEIGHT_BITS else "16", among=WEIGHT_BITS),
         on_change=chosen("m_weights", "weights"),
     )
     left, right = st.columns([3, 1])
@@ -72,12 +71,12 @@ def controls(*, memory: bool = True) -> Sum | None:
         label("model.gpu"),
         list(gpus()),
         format_func=lambda key: gpus()[key].name if key in gpus() else key,
-        key=followed("m_gpu", own.gpu if own.gpu in gpus() else MemoryChoice.gpu),
+        **shown("m_gpu", own.gpu if own.gpu in gpus() else MemoryChoice.gpu, among=list(gpus())),
         on_change=chosen("m_gpu", "gpu"),
     )
     right.text_input(
         label("model.cards"),
-        key=followed("m_cards", own.cards),
+        **shown("m_cards", own.cards),
         max_chars=40,
         on_change=chosen("m_cards", "cards"),
     )
@@ -110,7 +109,7 @@ def _own_numbers(own: MemoryChoice) -> None:
         for column, name in zip(st.columns(4), names[start : start + 4], strict=True):
             column.text_input(
                 label(f"model.{name}"),
-                key=followed(f"m_own_{name}", getattr(numbers, name)),
+                **shown(f"m_own_{name}", getattr(numbers, name)),
                 max_chars=24,
                 on_change=change,
             )
@@ -145,7 +144,7 @@ def model(_ids: tuple[int, ...]) -> None:
             label("model.axes"),
             (LOG, LINEAR),
             format_func=str.capitalize,
-            key=followed("m_axes", LOG if log else LINEAR),
+            **shown("m_axes", LOG if log else LINEAR, "default"),
             required=True,
             on_change=chosen("m_axes", "axes"),
         )

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from explainer.kit import cache, controls, scene, session
+from explainer.kit import cache, scene, session
+from explainer.kit.controls import chosen, shown
 from explainer.kit.slow import working
 from explainer.kit.words import count
 from explainer.policies.choice import LONGEST, PoliciesChoice
@@ -20,22 +21,6 @@ NAME = "policies"
 #: The slider's; an address may name any budget up to the model's positions.
 DRAGGED = 64
 OWN = "own"
-
-
-def followed(key: str, value: object) -> str:
-    """The key of a widget that shows `value`, which the address may have changed."""
-    controls.follow(key, value)
-    return key
-
-
-def chosen(key: str, field: str) -> Callable[[], None]:
-    """For a widget's `on_change`: its value becomes the page's choice, and stands in the address."""
-
-    def change() -> None:
-        before = getattr(session.own(PoliciesChoice), field, None) or getattr(session.common(), field, None)
-        session.choose(**{field: controls.picked(key, before)})
-
-    return change
 
 
 def watching() -> None:
@@ -74,7 +59,7 @@ def _controls(rule: str, text: str) -> None:
             label("page.text"),
             list(titles),
             format_func=lambda name: titles.get(name, name),
-            key=followed("p_text", text),
+            **shown("p_text", text, among=list(titles)),
             width=190,
             on_change=chosen("p_text", "text"),
         )
@@ -82,7 +67,7 @@ def _controls(rule: str, text: str) -> None:
             label("page.policy"),
             list(RULES),
             format_func=lambda name: RULES[name].title if name in RULES else name,
-            key=followed("p_policy", rule),
+            **shown("p_policy", rule, among=list(RULES)),
             width=300,
             help=tell(f"rules.{rule}") + (f" ({RULES[rule].paper})" if RULES[rule].paper else ""),
             on_change=chosen("p_policy", "policy"),
@@ -92,7 +77,7 @@ def _controls(rule: str, text: str) -> None:
                 label("page.budget"),
                 0,
                 max(DRAGGED, own.budget),
-                key=followed("p_budget", own.budget),
+                **shown("p_budget", own.budget),
                 width=280,
                 help=tell("page.budget_help"),
                 on_change=chosen("p_budget", "budget"),
@@ -101,7 +86,7 @@ def _controls(rule: str, text: str) -> None:
             st.selectbox(
                 label(f"page.{field}"),
                 list(range(most)),
-                key=followed(f"p_{field}", getattr(common, field)),
+                **shown(f"p_{field}", getattr(common, field), among=range(most)),
                 width=80,
                 on_change=chosen(f"p_{field}", field),
             )

@@ -226,8 +226,6 @@ def test_a_typed_prompt_and_another_head_are_taken_over(page: Page, app_url: str
     page.keyboard.press("Enter")
     expect(page.locator(".text")).to_contain_text("The dog saw a cat and")
     expect(page.locator(".over")).to_contain_text("Stage 3 of 5")
-    expect(page).to_have_url(re.compile(r"prompt=The\+dog"))
-    page.wait_for_timeout(500)
     before = read(page)["scores"]
     page.get_by_role("gridcell", name="layer 3, head 5").click()
     expect(page.locator(".history")).to_have_attribute(
