@@ -77,3 +77,29 @@ def terms(*used: object) -> dict[str, str]:
 def count(n: int, what: str, many: str = "") -> str:
     """1 row, 2 rows, 1,024 rows."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {many or what + 's'}"
+
+
+class Words:
+    """The sentences of a page's file, each by table and name: `tell("page.part")`."""
+
+    def __init__(self, file: Path) -> None:
+        self.tables = words_of(file)
+
+    def template(self, key: str) -> str:
+        """A sentence with the names of its values still in it."""
+        found: Any = self.tables
+        for name in key.split("."):
+            found = found[name]
+        return str(found)
+
+    def tell(self, key: str, **values: object) -> str:
+        """A sentence as Markdown."""
+        return say(self.template(key), **values)
+
+    def label(self, key: str, **values: object) -> str:
+        """The same as it is, for what is no Markdown."""
+        return self.template(key).format(**values)
+
+    def explained(self, table: str) -> dict[str, str]:
+        """The terms that the sentences of a table explain."""
+        return terms(self.tables[table])
