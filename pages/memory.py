@@ -3,8 +3,7 @@
 import streamlit as st
 
 from explainer.kit import session
-from explainer.kit.controls import chosen, shown
-from explainer.kit.words import plain
+from explainer.kit.controls import part_control
 from explainer.memory import show
 from explainer.memory.choice import LONGEST, PARTS, MemoryChoice
 from explainer.memory.words import tell
@@ -21,21 +20,8 @@ STYLE = """<style>
 .kv-sizes dd { margin: 0; font-size: 1.9rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 </style>"""
 
-own = session.own(MemoryChoice)
-part = own.part if own.part in PARTS else next(iter(PARTS))
-
 st.html(STYLE)
-st.segmented_control(
-    tell("page.part"),
-    list(PARTS),
-    format_func=lambda name: PARTS[name],
-    **shown("m_part", part, "default"),
-    required=True,
-    label_visibility="collapsed",
-    on_change=chosen("m_part", "part"),
-)
-if part != own.part:
-    st.warning(tell("page.unknown_part", part=plain(own.part)), icon=":material/info:")
+part = part_control(tell("page.part"), PARTS, session.own(MemoryChoice).part, "m_part")
 prompt = session.prompt_ids()
 if part in show.WITH_TEXT and len(prompt) > LONGEST:
     st.info(tell("page.prompt_long", tokens=f"{len(prompt):,} tokens", used=f"{LONGEST}"))

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from explainer.kit import session
-from explainer.kit.controls import chosen, shown
-from explainer.kit.words import plain
+from explainer.kit.controls import part_control
 from explainer.policies import show
 from explainer.policies.choice import PARTS, PoliciesChoice
 from explainer.policies.words import tell
@@ -21,19 +20,6 @@ body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(> .st-key-controls) {
 }
 </style>"""
 
-own = session.own(PoliciesChoice)
-part = own.part if own.part in PARTS else next(iter(PARTS))
-
 st.html(STYLE)
-st.segmented_control(
-    tell("page.part"),
-    list(PARTS),
-    format_func=lambda name: PARTS[name],
-    **shown("p_part", part, "default"),
-    required=True,
-    label_visibility="collapsed",
-    on_change=chosen("p_part", "part"),
-)
-if part != own.part:
-    st.warning(tell("page.unknown_part", part=plain(own.part)), icon=":material/info:")
+part = part_control(tell("page.part"), PARTS, session.own(PoliciesChoice).part, "p_part")
 show.SHOWN[part]()

@@ -1,6 +1,6 @@
 """The row of widgets above every page: prompt, heads, and what is chosen rarely."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -62,6 +62,24 @@ def chosen(key: str, field: str) -> Callable[[], None]:
 def picked(key: str, otherwise: Any) -> Any:
     """The widget's value in its own callback. A run that another one has overtaken may have lost it."""
     return st.session_state.get(key, otherwise)
+
+
+def part_control(what: str, parts: Mapping[str, str], asked: str, key: str) -> str:
+    """Of a page in `parts`, name -> title, the one that is open; the first where `asked` is none of them."""
+    part = asked if asked in parts else next(iter(parts))
+    st.segmented_control(
+        what,
+        list(parts),
+        format_func=lambda name: parts[name],
+        **shown(key, part, "default"),
+        required=True,
+        label_visibility="collapsed",
+        on_change=chosen(key, "part"),
+    )
+    if part != asked:
+        told = f"There is no part {plain(asked)} on this page; the first one is shown."
+        st.warning(told, icon=":material/info:")
+    return part
 
 
 def more_controls() -> DeltaGenerator:
