@@ -11,7 +11,7 @@ from kvengine.memory import Shape
 
 @dataclass(frozen=True)
 class Preset:
-    """A published model. `active` are the parameters that one token reads, 0 where that is not known."""
+    """A published model. `active` are the parameters that a token is computed with: of experts, those used."""
 
     key: str
     name: str
@@ -84,7 +84,7 @@ def _preset(model: dict[str, Any], sources: dict[str, dict[str, Any]]) -> Preset
         model["name"],
         shape,
         round(model["billions"] * 1e9),
-        round(model.get("active_billions", 0 if model.get("moe") else model["billions"]) * 1e9),
+        round(model.get("active_billions", model["billions"]) * 1e9) - _idle(model),
         model["context"],
         model.get("weight_bits", 16),
         model.get("note", ""),
@@ -92,3 +92,9 @@ def _preset(model: dict[str, Any], sources: dict[str, dict[str, Any]]) -> Preset
         source["url"],
         str(source["date"]),
     )
+
+
+def _idle(model: dict[str, Any]) -> int:
+    """Parameters of the experts that a token does not use, where the configuration tells of them."""
+    unused = model.get("experts", 0) - model.get("experts_used", 0)
+    return int(model["layers"] * unused * 3 * model["d_model"] * model.get("expert_width", 0))

@@ -106,7 +106,7 @@ class Sum:
 
     @cached_property
     def read_weights(self) -> int:
-        """Bytes of the parameters that one token reads; 0 where that is not known."""
+        """Bytes of the parameters that one token is computed with: of experts, those that it uses."""
         return self.model.active * self.weight_bits // 8
 
     @property
@@ -138,12 +138,10 @@ class Sum:
 
     @property
     def bound(self) -> float:
-        """Tokens per second that this batch cannot exceed; 0 where it is not known what a token reads."""
+        """Tokens per second that this batch cannot exceed."""
         return self.bound_of(self.batch)
 
     def bound_of(self, batch: int) -> float:
-        if not self.read_weights:
-            return 0.0
         return decode_bound(self.cards * self.gpu.bandwidth, self.read_weights, self.sequence, batch=batch)
 
     @property

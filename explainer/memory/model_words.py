@@ -63,6 +63,12 @@ def kind_line(of: Sum) -> str:
             window=f"{s.window:,}",
             full=size(of.tokens * of.token),
         )
+    if of.model.active != of.model.parameters:
+        said += " " + tell(
+            "model.experts",
+            active=digits(of.model.active / 1e9),
+            all=digits(of.model.parameters / 1e9),
+        )
     return said
 
 

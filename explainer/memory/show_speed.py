@@ -34,12 +34,10 @@ def speed(ids: tuple[int, ...]) -> None:
         return
     with right:
         prose(said.bound_line(of))
-        if of.read_weights:
-            chart(figures.bounds(of, palette()), "decode-bound", label("speed.bound_alt"))
-    if of.read_weights:
-        st.markdown(f"**{label('speed.read')}**, {said.model_line(of)}")
-        read = figures.read_bytes(said.read_points(of), palette())
-        chart(read, "bytes-per-token-on-the-gpu", label("speed.bytes_alt"))
+        chart(figures.bounds(of, palette()), "decode-bound", label("speed.bound_alt"))
+    st.markdown(f"**{label('speed.read')}**, {said.model_line(of)}")
+    read = figures.read_bytes(said.read_points(of), palette())
+    chart(read, "bytes-per-token-on-the-gpu", label("speed.bytes_alt"))
 
 
 def _batches(setting: Setting, was_polling: bool) -> None:

@@ -109,8 +109,6 @@ def machine_line(setting: Setting, load: Load) -> str:
 
 
 def bound_line(of: Sum) -> str:
-    if not of.read_weights:
-        return tell("speed.unknown")
     gpu = of.gpu.name if of.cards == 1 else f"{of.cards} × {of.gpu.name}"
     said = tell(
         "speed.bound_one" if of.batch == 1 else "speed.bound",
@@ -124,7 +122,7 @@ def bound_line(of: Sum) -> str:
     )
     if of.model.active != of.model.parameters:
         said += " " + tell("speed.active", active=digits(of.model.active / 1e9))
-    return f"{said} " + tell(
+    return f"{said} {tell('speed.embeddings')} " + tell(
         "speed.far",
         tokens=count(of.tokens, "token"),
         most=digits(of.cards * of.gpu.bandwidth / of.sequence),

@@ -142,6 +142,21 @@ def test_every_published_figure_has_its_preset_and_every_preset_its_source() -> 
         assert item.date.startswith("2026-")
 
 
+def test_the_parameters_that_a_token_uses_are_the_published_ones() -> None:
+    """In billions: Qwen3 has them in its names, others publish them, and Mixtral's follow by hand."""
+    experts = {key: p.active / 1e9 for key, p in presets().items() if p.active != p.parameters}
+    one = 3 * 4096 * 14336 * 32 / 1e9  # an expert of Mixtral, in all layers
+    assert experts.pop("mixtral-8x7b") == pytest.approx(46.7 - 6 * one, abs=1e-6)
+    assert 46.7 - 7 * one == pytest.approx(presets()["mistral-7b-v0.3"].parameters / 1e9, abs=0.01)
+    assert {key: round(active, 1) for key, active in experts.items()} == {
+        "qwen3-30b-a3b": 3.4,
+        "qwen3-235b-a22b": 22.2,
+        "gpt-oss-120b": 5.1,
+        "deepseek-v2": 21,
+        "deepseek-v3": 37,
+    }
+
+
 def test_what_the_windows_and_the_latent_rows_save() -> None:
     gemma, deepseek = presets()["gemma-3-27b"].shape, presets()["deepseek-v3"].shape
     assert wrong_formulas(gemma, 131_072, BF16)["window"] / GIB == 62

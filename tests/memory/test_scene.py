@@ -163,8 +163,7 @@ def test_every_model_fills_every_sentence_and_chart(preset: str, fmt: str) -> No
     for log in (True, False):
         figures.over_context(of, LIGHT, log=log)
         figures.over_batch(of, LIGHT, log=log)
-    if of.read_weights:
-        figures.bounds(of, LIGHT)
+    figures.bounds(of, LIGHT)
 
 
 def test_the_sum_is_the_arithmetic_that_it_tells() -> None:
@@ -177,11 +176,14 @@ def test_the_sum_is_the_arithmetic_that_it_tells() -> None:
     assert of.bound == pytest.approx(3 * 3350e9 / (of.weights + 3 * 2**34))
 
 
-def test_where_experts_are_not_known_there_is_no_bound() -> None:
-    of = a_sum(preset="mixtral-8x7b")
-    assert of.bound == 0
-    assert "no bound is given" in speed_words.bound_line(of)
+def test_of_experts_a_token_reads_those_it_uses_and_all_are_stored() -> None:
+    of = a_sum(preset="mixtral-8x7b", context="8k")
+    assert of.weights == 2 * 46_700_000_000
+    assert of.bound == pytest.approx(3350e9 / (2 * 12.88e9 + of.sequence), rel=0.001)
+    assert "12.9 of its 46.7 billion" in model_words.kind_line(of).replace("\\", "")
+    assert "12.9 billion" in speed_words.bound_line(of).replace("\\", "")
     assert "37 billion" in speed_words.bound_line(a_sum(preset="deepseek-v3", context="8k"))
+    assert "experts" not in model_words.kind_line(a_sum(preset="llama-3.1-8b"))
 
 
 def test_the_csv_has_a_line_a_context_and_its_bytes() -> None:
