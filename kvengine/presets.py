@@ -11,7 +11,7 @@ from kvengine.memory import Shape
 
 @dataclass(frozen=True)
 class Preset:
-    """A published model. `active` are the parameters that a token is computed with: of experts, those used."""
+    """A published model. `active` are the parameters a token is computed with: of experts, those used."""
 
     key: str
     name: str
