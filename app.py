@@ -11,6 +11,8 @@ from typing import Any
 import streamlit as st
 
 from explainer.public import Front, Rules, on_error
+from explainer.rooms import routes as rooms
+from explainer.rooms.hub import Hub
 from explainer.server import Guard, collect_now_and_then, routes, warm_up
 
 FRAME = Path(__file__).parent / "explainer" / "frame.py"
@@ -26,15 +28,17 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     gc.collect()
     gc.freeze()
     collecting = asyncio.create_task(collect_now_and_then())
-    yield {}
+    async with hub.running():
+        yield {}
     collecting.cancel()
 
 
 rules = Rules.read(os.environ)
+hub = Hub.read(os.environ)
 app = st.App(
     FRAME,
     lifespan=lifespan,
-    routes=routes(),
+    routes=[*routes(), *rooms.routes(hub)],
     middleware=[Front.middleware(rules), Guard.middleware()],
     exception_handlers={Exception: on_error(rules)},
 )

@@ -179,6 +179,8 @@ class Front:
 
     def _refused(self, scope: Scope) -> Response | None:
         path = scope.get("path", "")
+        if scope["method"] == "POST" and self._is_foreign(scope):
+            return PlainTextResponse("A page of another site cannot send this.", 403)
         if path.endswith("/_stcore/metrics") and not self.rules.metrics:
             return PlainTextResponse("not found", 404)
         if scope["method"] == "PUT" and (found := re.search(r"/_stcore/upload_file/([^/]+)/", path)):
