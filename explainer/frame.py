@@ -1,24 +1,26 @@
 """The script that Streamlit runs for every visitor: navigation, the controls, and the page below them."""
 
-from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from explainer.kit import scene
 from explainer.kit.controls import controls
 from explainer.kit.session import errors_shown, restore
-from explainer.pages import DIRECTORY, PAGES
+from explainer.pages import DIRECTORY, ICON, PAGES, Page
 from explainer.path import bar
 
-#: The page's icon; one of streamlit's own would be fetched from the internet.
-ICON = Path(__file__).parent / "kit" / "icon.svg"
 #: What the address of the walkthrough has, and that of the start page has not.
 OLD_LINK = {"stage", "token"}
 
 st.set_page_config(page_title="The KV cache, live", page_icon=ICON, layout="wide")
-entries = {
-    st.Page(DIRECTORY / f"{page.file}.py", title=page.title, default=page is PAGES[0]): page for page in PAGES
-}
+# Made once a session: each looks for its file on the disk.
+if "pages" not in st.session_state:
+    st.session_state["pages"] = {
+        st.Page(DIRECTORY / f"{page.file}.py", title=page.title, default=page is PAGES[0]): page
+        for page in PAGES
+    }
+entries: dict[Any, Page] = st.session_state["pages"]
 chosen = st.navigation(list(entries), position="hidden")  # the bar shows them
 page = entries[chosen]
 # A link from before there was a start page names a stage or a token of the walkthrough, then the first page.

@@ -1,5 +1,6 @@
 """The pages of the app: one line registers one."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from explainer.walkthrough.choice import WalkthroughChoice
 from explainer.why_k_and_v.choice import WhyChoice
 
 DIRECTORY = Path(__file__).parent.parent / "pages"
+
+#: The icon of every page, read once; one of Streamlit's own would be fetched from the internet.
+ICON = "data:image/svg+xml;base64," + b64encode(Path(__file__).with_name("icon.svg").read_bytes()).decode()
 
 
 @dataclass(frozen=True)
