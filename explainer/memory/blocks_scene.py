@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from explainer.kit.words import count
-from explainer.memory.words import WORDS, explained
+from explainer.memory.words import WORDS, explained, small
 from kvengine.paged_cache import PagedRun
 from kvengine.paging import BLOCK, Moment, Request, TraceError, simulate
 
@@ -99,13 +99,12 @@ def _blocks(moments: Sequence[Moment], n: int, n_blocks: int) -> dict[str, np.nd
 
 
 def _proof(run: PagedRun) -> dict[str, Any]:
-    small = "0" if run.difference == 0 else f"{run.difference:.1e}".replace("e-0", "e−").replace("e-", "e−")
     return {
         "same": run.same,
         "values": {
             "tokens": count(len(run.token_ids), "token"),
             "blocks": count(len(run.table), "block"),
             "order": ", ".join(map(str, run.table)),
-            "difference": small,
+            "difference": small(run.difference),
         },
     }

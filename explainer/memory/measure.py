@@ -1,15 +1,18 @@
-"""What the memory page can measure: decode steps of many sequences at once."""
+"""What the memory page can measure: steps of many sequences at once, and a step with and without a cache."""
 
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from explainer.kit.measure import SETTLE, Setting, Stopped, placed
-from explainer.memory.runs import LARGE
 from kvengine import Config
 from kvengine.batch import SIZES, STEPS, TURNS, BatchPoint, measure
 from kvengine.cost import weight_floats
 from kvengine.hardware import threads
+from kvengine.timing import Row, lengths_up_to, sweep
+
+#: A model with more parameters than this takes its time over each token.
+LARGE = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,21 @@ class Batches:
                 turns=load.turns,
                 stopped=stopped,
             )
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The step at the end of the prompt with the cache and without, and shorter texts on the way there."""
+
+    setting: Setting
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        n = len(self.setting.prompt_ids)
+        return tuple(sorted({1, n})) if weight_floats(self.setting.config) > LARGE else lengths_up_to(n)
+
+    def run(self, stopped: Stopped) -> Iterator[Row]:
+        with threads(self.setting.threads):
+            model = placed(self.setting)
+            time.sleep(SETTLE)
+            yield from sweep(model, self.setting.prompt_ids, self.lengths, stopped=stopped)

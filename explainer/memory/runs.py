@@ -1,20 +1,24 @@
-"""What the memory page has run: a cache that grows, models with other heads, and scattered blocks."""
+"""What the memory page has run: a cache that grows, models with other heads, scattered blocks, clocks."""
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from explainer.kit.cache import MIB, cards, computing, identity, model, prompt_tokens
+from explainer.kit.lab import LAB, Run
+from explainer.kit.measure import Setting
 from explainer.kit.shelf import Shelf
 from explainer.memory.choice import LONGEST, NEW
+from explainer.memory.measure import LARGE, Steps
 from kvengine import Config, generate, sampler
 from kvengine.cost import weight_floats
 from kvengine.generate import probabilities
 from kvengine.growth import Growth, grow
 from kvengine.paged_cache import PagedRun, paged_run
+from kvengine.timing import Row
 
 #: Tokens that each of the models with other heads writes, and that run through scattered blocks.
-CONTINUED, PAGED = 24, 40
-#: A model with more parameters than this takes its time over each token.
-LARGE, PAGED_LARGE = 10_000_000, 18
+CONTINUED, PAGED, PAGED_LARGE = 24, 40, 18
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ class Paged:
 _GROWTHS: Shelf[str, Growth] = Shelf(8 * MIB)
 _SHARINGS: Shelf[str, Sharing] = Shelf(2 * MIB)
 _PAGED: Shelf[str, Paged] = Shelf(2 * MIB)
+#: A measurement takes 8 kB.
+_STEPS: OrderedDict[str, Run[Row]] = OrderedDict()
+_MOST_STEPS, _STEPS_LOCK = 64, threading.Lock()
 
 
 def growth(name: str, token_ids: tuple[int, ...], *, temperature: float, seed: int) -> tuple[str, Growth]:
@@ -106,3 +113,19 @@ def paged(name: str, token_ids: tuple[int, ...]) -> PagedRun:
             return Paged(paged_run(run, token_ids, PAGED_LARGE if large else PAGED))
 
     return _PAGED.get(identity("paged", name, token_ids), make).run
+
+
+def steps(setting: Setting, *, again: bool = False) -> Run[Row]:
+    """The measurement of a step with the cache and without, begun now if nobody has: one for all who ask.
+
+    Begun anew where nobody had stayed to see it, or where it is wanted `again`. Raises `QueueFull`.
+    """
+    key = identity("steps", setting)
+    with _STEPS_LOCK:
+        run = _STEPS.get(key)
+        if run is None or again or run.state == "stopped":
+            run = _STEPS[key] = LAB.submit(Steps(setting))
+            while len(_STEPS) > _MOST_STEPS:
+                _STEPS.popitem(last=False)
+        run.look()
+    return run

@@ -10,7 +10,7 @@ from explainer.kit.words import count
 from explainer.memory.calculator import Sum
 from explainer.memory.figures import BATCHES
 from explainer.memory.measure import Load
-from explainer.memory.words import WORDS, digits, tell
+from explainer.memory.words import WORDS, digits, small, tell
 from kvengine import Config
 from kvengine.batch import BatchPoint
 from kvengine.cost import cache_bytes, weight_floats
@@ -127,8 +127,3 @@ def bound_line(of: Sum) -> str:
         tokens=count(of.tokens, "token"),
         most=digits(of.cards * of.gpu.bandwidth / of.sequence),
     )
-
-
-def small(x: float) -> str:
-    """7.6e−6, or 0."""
-    return "0" if x == 0 else f"{x:.1e}".replace("e-0", "e−").replace("e-", "e−")

@@ -10,9 +10,9 @@ export default function trade(root) {
   const unlisten = onWay(() => scene && draw());
 
   /** To the page that proves a line, by its title where that is known. */
-  function link({ page, params }) {
+  function link({ page, params, anchor }) {
     const title = way()?.pages[page]?.title ?? scene.words.see;
-    return door("a.see", page, { params }, `${title} →`);
+    return door("a.see", page, { params, anchor }, `${title} →`);
   }
 
   function draw() {
@@ -41,6 +41,7 @@ export default function trade(root) {
           ),
         ),
       ),
+      el("p.note", {}, scene.note),
     );
   }
 

@@ -21,3 +21,8 @@ def digits(x: float) -> str:
     if x >= 100:
         return f"{x:,.0f}"
     return f"{x:.1f}".removesuffix(".0") if x >= 10 else f"{x:.2f}".rstrip("0").rstrip(".")
+
+
+def small(x: float) -> str:
+    """7.6e−6, or 0."""
+    return "0" if x == 0 else f"{x:.1e}".replace("e-0", "e−").replace("e-", "e−")

@@ -1,13 +1,23 @@
 """The memory page, run without a browser."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from explainer.kit.lab import LAB, QueueFull, Run
+from explainer.memory import runs
 from explainer.memory.choice import PARTS, MemoryChoice
 from explainer.memory.show import WITH_TEXT
 
 Opened = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_process_left() -> Iterator[None]:
+    yield
+    LAB.close()
 
 
 def own(app: AppTest) -> MemoryChoice:
@@ -23,6 +33,14 @@ def go(app: AppTest, **params: str) -> AppTest:
     return app.run()
 
 
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is to be measured stays in line."""
+    monkeypatch.setattr(LAB, "submit", lambda job: Run(job, time.monotonic))
+    monkeypatch.setattr(LAB, "warm_up", lambda: None)
+
+
+@pytest.mark.usefixtures("idle")
 def test_every_part_runs_without_an_error_whatever_the_prompt(open_page: Opened) -> None:
     app = open_page("memory")
     for params in ({}, {"prompt": ""}, {"kv": "1", "prompt": "🙂 story " * 500}):
@@ -48,6 +66,7 @@ NONSENSE = [
 PUT_RIGHT = [{"part": "elsewhere"}, {"grown": "999"}, {"part": "heads", "sharing": "9"}]
 
 
+@pytest.mark.usefixtures("idle")
 def test_nonsense_in_the_address_gets_a_sentence_and_the_page_goes_on(open_page: Opened) -> None:
     app = open_page("memory")
     for params in NONSENSE:
@@ -133,3 +152,33 @@ def test_another_prompt_leaves_the_open_part_and_the_calculator(open_page: Opene
     app.text_input(key="w_prompt").set_value("The cat sat").run()
     assert not app.exception
     assert (own(app).part, own(app).preset, own(app).batch) == ("model", "gpt2", "7")
+
+
+def test_the_steps_of_the_trade_are_measured_once_for_all_who_ask(open_page: Opened) -> None:
+    params = {"part": "trade", "prompt": "A cat", "heads": "1", "kv": "1"}
+    first = open_page("memory", **params)
+    known = list(runs._STEPS.values())
+    run = known[-1]
+    deadline = time.monotonic() + 60
+    while run.active:
+        assert time.monotonic() < deadline
+        first.run()
+        time.sleep(0.4)
+    second = open_page("memory", **params)
+    assert [row.length for row in run.results] == [1, 2, 3]
+    for app in (first.run(), second):
+        assert not app.exception
+        assert not app.warning
+        assert "at 1, 2, 3 tokens" in " ".join(caption.value for caption in app.caption).replace("\\", "")
+    assert list(runs._STEPS.values()) == known
+
+
+def test_a_full_line_leaves_the_rest_of_the_trade(open_page: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(job: object) -> None:
+        raise QueueFull("Too many are waiting.")
+
+    monkeypatch.setattr(LAB, "submit", full)
+    app = open_page("memory", part="trade", prompt="A dog")
+    assert not app.exception
+    assert "Too many are waiting" in app.warning[0].value
+    assert "Linear, not exponential" in [heading.value for heading in app.subheader]

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from kvengine.memory import FORMATS, SizeError
 from kvengine.paged_cache import paged_run
 from kvengine.paging import BLOCK, TraceError
 from kvengine.presets import gpus, presets
+from kvengine.timing import CACHED, NAIVE, Point, Row
 
 CARDS = {card.name: card for card in available_models()}
 CARD = CARDS["stories-1m-h8-kv8"]
@@ -263,8 +265,39 @@ def test_measured_batches_are_told_and_drawn() -> None:
     figures.read_bytes(speed_words.counted_points(CARD.config, Load.of(CARD.config)), LIGHT)
 
 
+def timed(length: int, cached: float, naive: float, difference: float = 2e-6) -> Row:
+    """A row as the clock gives it, with quartiles a tenth away."""
+    points = {
+        path: Point(path, length, 0.9 * took, took, 1.1 * took, 40)
+        for path, took in ((CACHED, cached), (NAIVE, naive))
+    }
+    return Row(length, points, True, difference)
+
+
+def lines(drawn: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {line["name"]: (line["with"], line["without"]) for line in drawn["rows"]}
+
+
+def test_the_trade_tells_the_times_that_were_measured_and_who_wins() -> None:
+    rows = [timed(1, 1e-3, 1e-3), timed(14, 1e-3, 2e-3, 5e-6)]
+    drawn = trade_scene.scene(CARD.config, 14, rows, "waiting")
+    told = lines(drawn)
+    assert told["Time of this step"] == ("1.00 ms", "2.00 ms, 2.0 times as long")
+    assert told["Time of all 14 steps, token by token"] == ("14 ms", "21 ms, 1.5 times as long")
+    assert told["What comes out"] == (
+        "the same next token as without, at 1, 14 tokens",
+        "logits that differ by 5.0e−6 at most: rounding",
+    )
+    assert "11 times as much, and takes 2.0 times as long: the cache wins" in drawn["note"]
+    for cached, said in ((1.95e-3, "no more than chance"), (9e-3, "the cache loses")):
+        note = trade_scene.scene(CARD.config, 14, [rows[0], timed(14, cached, 2e-3)], "")["note"]
+        assert said in note
+
+
 def test_the_trade_counts_what_the_engine_counts() -> None:
-    drawn = trade_scene.scene(CARD.config, 14)
+    drawn = trade_scene.scene(CARD.config, 14, [], "being measured")
+    assert lines(drawn)["Time of this step"] == ("being measured", "being measured")
+    assert drawn["note"] == ""
     text = json.dumps(drawn, ensure_ascii=False)
     assert "11,702,272" in text
     assert "56 KiB" in text
