@@ -15,7 +15,8 @@ import { onWay } from "./way.js";
  * @property {string} name on the rail
  * @property {string} [group] stages of one group stand in one row of the rail, under this name
  * @property {string} [title] more of it, under the pointer
- * @property {boolean} [predict] it is asked about in any case, once, unless it comes while playing
+ * @property {boolean} [predict] it is asked about in any case before it is first shown, unless it comes while playing
+ *   or an address leads to it: who follows a link gets what was linked
  * @property {(place: Place) => void} show make the picture show this stage, from whatever it shows now
  * @property {(place: Place) => void} [enter] move something: the learner has just stepped here
  * @property {() => void} [leave] take away what `enter` left
@@ -90,6 +91,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   let asked = null; // the place that a question is open about
   let moves = 0; // made by the learner
   let shown = ""; // the name of the place that is shown
+  const seen = new Set(); // the names of all that were
 
   /** The place that the address names, if there is such a place. */
   function addressed() {
@@ -158,6 +160,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     leave();
     place = to;
     shown = nameOf(to);
+    if (!quietly) seen.add(shown);
     root.dataset.stage = String(to.stage);
     stage.show(to);
     present.show();
@@ -203,7 +206,8 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   function ask(to) {
     const here = nameOf(to) === shown;
     const name = `${path} ${nameOf(to)}`;
-    const wanted = flags.ask || (stages[to.stage - 1].predict && timer === null);
+    const unseen = timer === null && !seen.has(nameOf(to));
+    const wanted = flags.ask || (stages[to.stage - 1].predict && unseen);
     const question = wanted && ready(to) && !panel.knows(name) && scene.question?.(to);
     if (!question) return false;
     play(false);
