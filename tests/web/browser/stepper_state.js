@@ -310,7 +310,7 @@ test("nobody is asked who does not want it", () => {
   equal(where(), "2.2");
 });
 
-test("what is to be predicted is asked about in any case, once, unless it comes while playing", () => {
+test("what is to be predicted is asked about in any case, before it is first shown, unless it comes while playing", () => {
   const stages = STAGES.map((name, i) => ({ name, show: () => {}, predict: i === 1 }));
   const { where, root, stepper } = questioned({ stages }, { query: "" });
   press("ArrowRight");
@@ -321,6 +321,20 @@ test("what is to be predicted is asked about in any case, once, unless it comes 
   press("p");
   stepper.go({ lap: 3, stage: 2 });
   equal([where(), openly(root)], ["3.2", ""]);
+});
+
+test("a link to what is to be predicted shows it: what was sent was the outcome, and a question can be sent too", () => {
+  const stages = STAGES.map((name, i) => ({ name, show: () => {}, predict: i === 1 }));
+  const { where, root, stepper } = questioned({ stages }, { query: "" });
+  stepper.show({ lap: 3, stage: 2 }); // as the address says
+  equal([where(), openly(root)], ["3.2", ""]);
+  press("ArrowLeft");
+  press("ArrowRight");
+  equal([where(), openly(root)], ["3.2", ""], "there is nothing left to predict");
+  stepper.destroy();
+  const asked = questioned({ stages }, { query: "?ask=1" });
+  asked.stepper.show({ lap: 4, stage: 2 });
+  equal([asked.where(), openly(asked.root)], ["4.2", "veiled"]);
 });
 
 test("it is offered in words after a step by hand, a few times, until it is taken or declined", () => {
