@@ -15,7 +15,7 @@ from kvengine.model import Tap, Transformer
 from kvengine.proof import Proof
 from kvengine.tokenizer import END_OF_TEXT, Tokenizer
 from kvengine.trace import Trace, trace
-from kvengine.walk import Recording, Walk, WalkStep
+from kvengine.walk import Recording, Walk, WalkStep, written
 from kvengine.weights import ModelCard, available_models, further_models, load_model, load_tokenizer
 
 __all__ = [
@@ -44,4 +44,5 @@ __all__ = [
     "load_tokenizer",
     "sampler",
     "trace",
+    "written",
 ]

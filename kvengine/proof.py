@@ -26,7 +26,9 @@ COMPARED = {
 
 @dataclass(frozen=True)
 class Decoded:
-    """One token run through a cache, not yet proved: every tensor of its pass, by name, and what it wrote.
+    """One token run through a cache, not yet proved: tensors of its pass, by name, and what it wrote.
+
+    Those of COMPARED are among them. K and V are views of the cache: its rows must stay until the proof.
 
     `changed` counts the stored numbers of the earlier rows, K and V of all layers, that are not equal after
     the append to what they were before it, out of `earlier`.
@@ -37,6 +39,12 @@ class Decoded:
     earlier: int
     changed: int
     next_token: int
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of its own, beside the cache's."""
+        views = (COMPARED["K"], COMPARED["V"])
+        return sum(tensor.nbytes for name, tensor in self.tensors.items() if not name.endswith(views))
 
 
 @dataclass(frozen=True)

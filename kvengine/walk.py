@@ -1,7 +1,10 @@
-"""Generation one token at a time, each step recorded, and each proved against a pass without the cache."""
+"""Generation one token at a time, each step recorded, and each proved against a pass without the cache.
+
+The pass without the cache can come later: in a large model it takes longer than the step itself.
+"""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -13,7 +16,7 @@ from kvengine.cache import KVCache
 from kvengine.errors import ContextLengthError, PromptError
 from kvengine.generate import Sampler, generate, greedy
 from kvengine.model import Tap, Transformer
-from kvengine.proof import Decoded, Proof, prove
+from kvengine.proof import COMPARED, Decoded, Proof, prove
 
 #: What a step keeps of its pass, one row a layer and head: field of `WalkStep` -> name in a trace.
 _KEPT = {"q": "attn.q_rot", "scores": "attn.scores", "weights": "attn.weights", "output": "attn.z"}
@@ -27,7 +30,8 @@ class WalkStep:
     """One decode step: the token run at `position`, its attention in every layer, its proof, what comes next.
 
     The arrays are [n_layers, n_heads, …]: `q` (rotated) and `output` end in head_dim, `scores` and `weights`
-    in position + 1. They are read-only.
+    in position + 1. They are read-only. `changed` counts the stored numbers of the earlier rows that the
+    append has changed, out of `earlier`. `proof` is None until the pass without the cache has come.
     """
 
     position: int
@@ -36,7 +40,9 @@ class WalkStep:
     scores: np.ndarray
     weights: np.ndarray
     output: np.ndarray
-    proof: Proof
+    earlier: int
+    changed: int
+    proof: Proof | None
     top: tuple[tuple[int, float], ...]  # the likeliest next tokens with the model's probability of each
     next_token: int
 
@@ -87,13 +93,24 @@ class Recording:
         )
 
 
+def written(
+    model: Transformer, token_ids: Sequence[int], length: int, sampler: Sampler = greedy
+) -> Iterator[tuple[int, float]]:
+    """What the model writes behind these tokens until there are `length`, each with its probability."""
+    missing = length - len(token_ids)
+    if missing > 0:
+        for step in generate(model, token_ids, max_new_tokens=missing, use_cache=True, sampler=sampler):
+            yield step.token_id, float(step.logits.softmax(dim=-1)[step.token_id])
+
+
 class Walk:
     """A text run through the cache: a prefill of its first `history` tokens, then one recorded step a token.
 
     The text is cut or continued by the model until a token stands behind the history; generation goes on
     from there, as far as `record` is asked, the model has positions, and `most_steps` allows. `chances`
-    belong to tokens that were written before, by position. Any number of threads can share a walk: what they
-    read are snapshots.
+    belong to tokens that were written before, by position. Without `prove_now` a step has no proof until
+    `prove` is called, which need not be in the thread that records. Any number of threads can share a walk:
+    what they read are snapshots.
 
     Raises `ContextLengthError` unless 1 <= history < max_seq_len, `PromptError` for no tokens at all.
     """
@@ -107,6 +124,7 @@ class Walk:
         sampler: Sampler = greedy,
         most_steps: int | None = None,
         chances: Mapping[int, float] = MappingProxyType({}),
+        prove_now: bool = True,
     ) -> None:
         if not token_ids:
             raise PromptError("There is no token to run; a prompt needs at least one.")
@@ -120,19 +138,18 @@ class Walk:
         self.first = history
         self.most_steps = min(last + 1 - history, most_steps or last)
         self._sampler = sampler
+        self._prove_now = prove_now
         self._lock = threading.Lock()
         self._token_ids = list(token_ids[: history + 1])
         self._chances = {at: chance for at, chance in chances.items() if at <= history}
         self._steps: list[WalkStep] = []
-        missing = history + 1 - len(self._token_ids)
-        if missing > 0:
-            continued = generate(
-                model, self._token_ids, max_new_tokens=missing, use_cache=True, sampler=sampler
-            )
-            for step in continued:
-                self._token_ids.append(step.token_id)
-                self._chances[step.position] = float(step.logits.softmax(dim=-1)[step.token_id])
+        self._unproved: list[Decoded] = []
+        for token_id, chance in written(model, token_ids, history + 1, sampler):
+            self._chances[len(self._token_ids)] = chance
+            self._token_ids.append(token_id)
         layers = range(model.config.n_layers)
+        names = (*_KEPT.values(), *COMPARED.values())
+        self._recorded = {"logits", *(f"layers.{i}.{name}" for i in layers for name in names)}
         self._norms = {f"layers.{i}.attn_norm": i for i in layers}
         rows = history + self.most_steps
         self._cache = KVCache(model.config, max_seq_len=rows, device=model.device, dtype=model.dtype)
@@ -145,7 +162,10 @@ class Walk:
     @property
     def nbytes(self) -> int:
         """Memory that the walk holds now; it grows with every step."""
-        return self._cache.allocated_bytes + self._attn_norm.nbytes + sum(s.nbytes for s in self._steps)
+        # Without the lock: who asks must not wait for a pass.
+        unproved = sum(step.nbytes for step in tuple(self._unproved))
+        steps = sum(step.nbytes for step in tuple(self._steps))
+        return self._cache.allocated_bytes + self._attn_norm.nbytes + steps + unproved
 
     def extend(self, n_steps: int) -> int:
         """Record steps until there are `n_steps`, or no more can be; how many there are then.
@@ -153,10 +173,38 @@ class Walk:
         What one call records is proved by one pass: several steps at once cost less than one by one.
         """
         with self._lock:
-            missing = min(n_steps, self.most_steps) - len(self._steps)
-            if missing > 0:
-                self._steps += self._run(missing)
+            for _ in range(min(n_steps, self.most_steps) - len(self._steps)):
+                self._run()
+            if self._prove_now and self._unproved:
+                decoded = self._unproved
+                self._settle(decoded, prove(self.model, self._token_ids, decoded, self._sampler))
             return len(self._steps)
+
+    @property
+    def proved(self) -> bool:
+        """Have all recorded steps been held against the pass without the cache?"""
+        return not self._unproved
+
+    @property
+    def proofs(self) -> dict[int, Proof]:
+        """What is proved so far, by position."""
+        return {step.position: step.proof for step in tuple(self._steps) if step.proof}
+
+    def prove(self) -> None:
+        """Prove all steps recorded so far that are not yet, by one pass. Others can record meanwhile."""
+        with self._lock:
+            decoded, token_ids = self._unproved.copy(), self._token_ids.copy()
+        if decoded:
+            proofs = prove(self.model, token_ids, decoded, self._sampler)
+            with self._lock:
+                self._settle(decoded, proofs)
+
+    def _settle(self, decoded: Sequence[Decoded], proofs: Sequence[Proof]) -> None:
+        for step, proof in zip(decoded, proofs, strict=True):
+            at = step.position - self.first
+            self._steps[at] = replace(self._steps[at], proof=proof)
+        done = {step.position for step in decoded}
+        self._unproved = [step for step in self._unproved if step.position not in done]
 
     def record(self, n_steps: int) -> Recording:
         """The walk as it stands after `extend(n_steps)`.
@@ -179,26 +227,25 @@ class Walk:
             )
 
     @torch.inference_mode()
-    def _run(self, count: int) -> list[WalkStep]:
-        """Run so many tokens through the cache, one by one, then the whole text once without it."""
-        decoded = [self._decode() for _ in range(count)]
-        proofs = prove(self.model, self._token_ids, decoded, self._sampler)
-        steps = []
-        for step, proof in zip(decoded, proofs, strict=True):
-            probabilities = step.tensors["logits"][0, -1].softmax(dim=-1)
-            likeliest = probabilities.topk(min(_TOP, len(probabilities)))
-            self._chances[step.position + 1] = float(probabilities[step.next_token])
-            steps.append(
-                WalkStep(
-                    position=step.position,
-                    token_id=self._token_ids[step.position],
-                    **{field: self._kept(step.tensors, name) for field, name in _KEPT.items()},
-                    proof=proof,
-                    top=tuple(zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)),
-                    next_token=step.next_token,
-                )
+    def _run(self) -> None:
+        """Run the next token through the cache, and record the step."""
+        step = self._decode()
+        probabilities = step.tensors["logits"][0, -1].softmax(dim=-1)
+        likeliest = probabilities.topk(min(_TOP, len(probabilities)))
+        self._chances[step.position + 1] = float(probabilities[step.next_token])
+        self._steps.append(
+            WalkStep(
+                position=step.position,
+                token_id=self._token_ids[step.position],
+                **{field: self._kept(step.tensors, name) for field, name in _KEPT.items()},
+                earlier=step.earlier,
+                changed=step.changed,
+                proof=None,
+                top=tuple(zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)),
+                next_token=step.next_token,
             )
-        return steps
+        )
+        self._unproved.append(step)
 
     def _decode(self) -> Decoded:
         """Run the next token through the cache."""
@@ -209,7 +256,8 @@ class Walk:
         keep_attn_norm = self._keep_attn_norm(position)
 
         def record(name: str, tensor: Tensor) -> Tensor:
-            tensors[name] = tensor
+            if name in self._recorded:
+                tensors[name] = tensor
             return keep_attn_norm(name, tensor)
 
         logits = self.model(self._batch(self._token_ids[position:]), self._cache, record)[0, -1]

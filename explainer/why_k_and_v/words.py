@@ -66,7 +66,7 @@ def _percent(share: float) -> str:
 
 def visit_values(r: Recording, labels: Sequence[str], position: int, weights: np.ndarray) -> dict[str, str]:
     """Of one reader, the token at `position`, seen through one head with these weights."""
-    proof = r.step(position).proof
+    step = r.step(position)
     best = int(weights.argmax())
     return {
         "token": labels[position],
@@ -74,8 +74,8 @@ def visit_values(r: Recording, labels: Sequence[str], position: int, weights: np
         "best": labels[best],
         "best_weight": f"{weights[best]:.2f}",
         "cards": count(position, "card"),
-        "changed_numbers": f"{proof.changed:,}",
-        "earlier_numbers": f"{proof.earlier:,}",
+        "changed_numbers": f"{step.changed:,}",
+        "earlier_numbers": f"{step.earlier:,}",
         "next_token": labels[position + 1],
     }
 

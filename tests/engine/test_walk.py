@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from kvengine import (
     ContextLengthError,
     KVCache,
     PromptError,
+    Proof,
     Recording,
     Transformer,
     Walk,
@@ -219,3 +221,61 @@ def test_a_snapshot_stays_as_it_is_while_others_go_on(model: Transformer) -> Non
             done.result()
     with pytest.raises(ValueError, match="read-only"):
         walk.record(0).k[0, 0, 0, 0] = 1
+
+
+# ---- proved behind the steps -----------------------------------------------------------------------------
+
+
+def test_a_step_that_is_proved_later_has_no_proof_until_then_and_the_same_one_afterwards(
+    model: Transformer,
+) -> None:
+    at_once = Walk(model, PROMPT, history=5).record(3)
+    walk = Walk(model, PROMPT, history=5, prove_now=False)
+    before = walk.record(3)
+    assert [step.proof for step in before.steps] == [None] * 3
+    assert not walk.proved
+    walk.prove()
+    assert walk.proved
+    assert [step.proof for step in walk.record(0).steps] == [step.proof for step in at_once.steps]
+    assert [step.proof for step in before.steps] == [None] * 3, "a snapshot stays what it was"
+
+
+def test_steps_recorded_while_others_are_proved_are_proved_by_the_next_pass(
+    model: Transformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk = Walk(model, PROMPT, history=5, prove_now=False)
+    walk.extend(2)
+
+    def meanwhile(*given: Any) -> list[Proof]:
+        monkeypatch.undo()
+        walk.extend(4)
+        return prove(*given)
+
+    monkeypatch.setattr("kvengine.walk.prove", meanwhile)
+    walk.prove()
+    assert [step.proof is not None for step in walk.record(0).steps] == [True, True, False, False]
+    walk.prove()
+    assert all(step.proof and step.proof.equal for step in walk.record(0).steps)
+
+
+def test_a_later_proof_fails_when_the_cache_was_wrong_or_a_row_was_changed_since(model: Transformer) -> None:
+    wrong = Walk(model, PROMPT, history=5, prove_now=False)
+    wrong._cache.v[1, 0, 2, 3] += 0.5
+    wrong.extend(1)
+    changed = Walk(model, PROMPT, history=5, prove_now=False)
+    changed.extend(1)
+    changed._cache.k[0, 0, 1, 2, 3] += 0.5
+    for walk in (wrong, changed):
+        walk.prove()
+        (step,) = walk.record(0).steps
+        assert step.proof
+        assert not step.proof.equal
+
+
+def test_what_waits_for_its_proof_counts_as_memory_until_it_is_proved(model: Transformer) -> None:
+    waiting, proved = (Walk(model, PROMPT, history=5, prove_now=now) for now in (False, True))
+    for walk in (waiting, proved):
+        walk.extend(4)
+    assert waiting.nbytes > proved.nbytes
+    waiting.prove()
+    assert waiting.nbytes == proved.nbytes
