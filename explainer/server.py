@@ -16,7 +16,7 @@ import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import Runtime
@@ -26,7 +26,8 @@ from explainer.ahead import links
 from explainer.avoided_work.scene import operands as compared_operands
 from explainer.kit.cache import RECOMPUTATIONS, WALKS, model
 from explainer.kit.encode import pack
-from explainer.walkthrough.scene import hidden_rows
+from explainer.kit.proving import PROOFS
+from explainer.walkthrough.scene import found, hidden_rows
 from kvengine import KVEngineError, Transformer
 
 #: Seconds between two collections. Streamlit's own, after every run, took half of a class's time
@@ -69,6 +70,7 @@ def routes() -> list[Route]:
         Route("/notes", _notes),
         Route("/operands/weights/{name}/{layer:int}", _weights),
         Route("/operands/walk/{key}/{layer:int}/{rows:int}", _walk),
+        Route("/proofs/{key}", _proofs),
         Route("/operands/recomputation/{key}/{layer:int}", _recomputation),
     ]
 
@@ -120,6 +122,16 @@ async def _walk(request: Request) -> Response:
     if walk is None or layer >= walk.model.config.n_layers:
         return PlainTextResponse("This walk is no longer kept; step on, and it is recorded again.", 404)
     return _arrays(hidden_rows(walk.record(0), layer, rows), seconds=600)
+
+
+async def _proofs(request: Request) -> Response:
+    """What of a walk is proved, by position; to ask for it is to want the rest proved as well."""
+    key = request.path_params["key"]
+    walk = WALKS.peek(key)
+    ahead = PROOFS.look(key, walk) if walk else None
+    proofs = {position: found(proof) for position, proof in walk.proofs.items()} if walk else {}
+    answer = {"proofs": proofs, "ahead": ahead, "given_up": ahead is None}
+    return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
 
 async def _recomputation(request: Request) -> Response:

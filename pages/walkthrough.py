@@ -6,14 +6,14 @@ from explainer.kit import cache, scene, session
 from explainer.kit.controls import more_controls, picked, shown
 from explainer.kit.slow import working
 from explainer.kit.words import say
-from explainer.walkthrough.choice import LENGTHS, WalkthroughChoice, history_of
+from explainer.walkthrough.choice import LENGTHS, WalkthroughChoice, end_of, history_of
 from explainer.walkthrough.scene import scene as drawn
 from explainer.walkthrough.words import WORDS
 
 NAME = "walkthrough"
 
 common, own, card = session.common(), session.own(WalkthroughChoice), session.card()
-prompt, tokenizer, positions = session.prompt_ids(), cache.tokenizer(card.name), card.config.max_seq_len
+prompt, tokenizer, positions = session.prompt_ids(), cache.tokenizer(card.name), end_of(card.config)
 history = history_of(own, len(prompt))
 
 with more_controls():
@@ -71,6 +71,7 @@ scene.mount(
         "code": WORDS["code"],
         "prompt_length": min(len(prompt), history + 1),
         "operands": [f"operands/weights/{card.name}/{layer}", f"operands/walk/{key}/{layer}/{recorded.rows}"],
+        "proofs": f"proofs/{key}",
     }
     | drawn(
         recorded,

@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import islice
 
 import streamlit as st
 
+from explainer.kit.line import Line
 from explainer.kit.shelf import Shelf
 from kvengine import (
     CheckpointError,
@@ -21,6 +24,7 @@ from kvengine import (
     load_model,
     load_tokenizer,
     sampler,
+    written,
 )
 from kvengine.chat import chat_ids
 from kvengine.experiments import Premise, Recomputation, recompute, text_of_length
@@ -48,7 +52,7 @@ RECOMPUTATIONS: Shelf[str, Compared] = Shelf(128 * MIB)
 COMPUTING = threading.Lock()
 
 #: A real model takes a hundred times as long: who asks for it waits for others who do, and for nobody else.
-_COMPUTING_LARGE = threading.Lock()
+_COMPUTING_LARGE = Line()
 
 
 def large(name: str) -> bool:
@@ -56,8 +60,8 @@ def large(name: str) -> bool:
     return name not in {card.name for card in cards()}
 
 
-def computing(name: str) -> threading.Lock:
-    """What a thread holds while it runs the model of this name."""
+def computing(name: str) -> AbstractContextManager[object]:
+    """What a thread holds while it runs the model of this name: not for long, since others wait for it."""
     return _COMPUTING_LARGE if large(name) else COMPUTING
 
 
@@ -69,6 +73,9 @@ AHEAD = 4
 
 #: So many steps are recorded together, proved by one naive pass, which takes its time past LONG tokens.
 BLOCK, LONG = 4, 128
+
+#: Tokens that are written at a time where a text has to become longer before its walk begins.
+WRITTEN = 16
 
 
 @st.cache_resource(show_spinner=False)
@@ -115,32 +122,49 @@ def recording(
 ) -> tuple[str, Recording]:
     """The part of a walk that holds `position`, up to some steps past it, and the name it is kept under.
 
-    The walk starts behind `history` tokens. Shared by all who chose the same. `progress(done, wanted)` is
-    called before the steps that have to be recorded now.
+    The walk starts behind `history` tokens. Shared by all who chose the same. `progress(done, wanted)` counts
+    the tokens that have to run before `position` can be shown. A real model's steps are left to be proved.
     """
     start = history + (position - history) // PART * PART
     key, key_before = (
         identity("walk", name, token_ids, part, temperature, seed) for part in (start, start - PART)
     )
 
+    draw = sampler(temperature, seed=seed)
+    needed = position - start + 1
+    ran = 0
+
     def make() -> Walk:
+        nonlocal ran
         before = WALKS.peek(key_before)
-        written = before.record(0) if before else None
+        text = before.record(0) if before else None
+        ids, chances = list(text.token_ids if text else token_ids), dict(text.chances if text else {})
+        more = written(model(name), ids.copy(), start + 1, draw)
+        missing = start + 1 - len(ids)
+        while len(ids) <= start:
+            progress(ran, missing + needed)
+            with computing(name):  # a few at a time, so that others get their turn
+                for token_id, chance in islice(more, WRITTEN):
+                    chances[len(ids)] = chance
+                    ids.append(token_id)
+                    ran += 1
         with computing(name):
             return Walk(
                 model(name),
-                written.token_ids if written else token_ids,
-                chances=written.chances if written else {},
+                ids,
+                chances=chances,
                 history=start,
-                sampler=sampler(temperature, seed=seed),
+                sampler=draw,
                 most_steps=PART + AHEAD,
+                prove_now=not large(name),
             )
 
     walk = WALKS.get(key, make)
-    wanted = min(-(-(position - start + AHEAD) // BLOCK) * BLOCK, walk.most_steps)
+    wanted = min(-(-(needed - 1 + AHEAD) // BLOCK) * BLOCK, walk.most_steps)
     done = walk.extend(0)
     while done < wanted:
-        progress(done, wanted)
+        if done < needed:  # the rest is for later
+            progress(ran + done, ran + needed)
         with computing(name):  # block by block, so that others get their turn
             done = walk.extend(min(done + BLOCK, wanted))
     return key, walk.record(0).until(start + wanted)

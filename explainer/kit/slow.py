@@ -7,7 +7,8 @@ from typing import Protocol
 import streamlit as st
 
 from explainer.kit.cache import large, model
-from explainer.kit.waiting import WAITING
+from explainer.kit.line import hears
+from explainer.kit.waiting import WAITING, turn_line
 from explainer.kit.words import say
 
 
@@ -22,7 +23,8 @@ def working(name: str, told: str = "", *, slow: bool = False) -> Iterator[Progre
     """While the model of this name, if it is a real one, computes in this block, `told` is shown: Markdown.
 
     Call what it gives with (done, wanted) where that is known: a bar shows it, and until then the seconds
-    count. Who is first to ask for the model waits for it to be loaded, and is told that. A model that ships
+    count. Who has to wait for others is told how many. Who is first to ask for the model waits for it to be
+    loaded, and is told that. A model that ships
     is quick enough, unless what it has to do is `slow`: of it nothing is said.
     """
     if not (slow or large(name)):
@@ -34,11 +36,18 @@ def working(name: str, told: str = "", *, slow: bool = False) -> Iterator[Progre
     with place, st.spinner(say(WAITING["loading"], name=name), show_time=True):
         model(name)
 
+    at = 0.0, usual
+
     def progress(done: int, wanted: int, told: str = "") -> None:
-        place.progress(done / wanted, told or usual)
+        nonlocal at
+        at = done / wanted, told or usual
+        place.progress(*at)
+
+    def waiting(ahead: int) -> None:
+        place.progress(at[0], turn_line(name, ahead) if ahead else at[1])
 
     try:
-        with place, st.spinner(usual, show_time=True):
+        with place, st.spinner(usual, show_time=True), hears(waiting):
             yield progress
     finally:
         place.empty()

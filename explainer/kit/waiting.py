@@ -12,6 +12,11 @@ def queue_line(ahead: int) -> str:
     return say(WAITING["queue"], waiting=waiting)
 
 
+def turn_line(name: str, ahead: int) -> str:
+    """What one is told who waits until others have computed with a real model."""
+    return say(WAITING["turn"], name=name, ahead=count(ahead, "other"), are="is" if ahead == 1 else "are")
+
+
 def ended_line(state: str, error: str, limit: float) -> str:
     """How a run ended that did not come to its end."""
     ended = WAITING["ended"]

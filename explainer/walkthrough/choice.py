@@ -15,8 +15,17 @@ LENGTHS = (*range(1, 33), 40, 48, 64, 96, 128, 192, 256, 384, 511)
 STAGES = 5
 
 
+#: No walk is longer: at this length a step's proof takes a large model seconds, and its walk 100 MB.
+MOST = 1024
+
+
+def end_of(config: Config) -> int:
+    """The positions that the walkthrough goes through: all that the model has, or the first of them."""
+    return min(config.max_seq_len, MOST)
+
+
 def _last(config: Config) -> int:
-    return config.max_seq_len - 1
+    return end_of(config) - 1
 
 
 @dataclass(frozen=True)

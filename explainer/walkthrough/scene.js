@@ -12,6 +12,7 @@ import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill } from "../web/words.js";
 import { appear, fly, grow, sweep } from "./motion.js";
+import { createProofs } from "./proofs.js";
 import { createRows } from "./rows.js";
 import { stepsOf } from "./steps.js";
 import { showText, tell } from "./told.js";
@@ -38,6 +39,7 @@ export default function walkthrough(root) {
   });
   const rows = createRows(stage.picture, fillRow);
   const reading = readable(stage.picture, { tip: stage.tip, live: stage.live, describe });
+  const prove = createProofs(takeProofs);
   const room = onRoom(root, stage.picture, (size) => scene && rows.fit(size, scene.head_dim));
 
   const stepAt = (lap) => steps[lap - scene.first];
@@ -186,13 +188,13 @@ export default function walkthrough(root) {
       lapParam: "token",
       lapName: "token",
       name: () => scene.walk,
-      // The model has no position after its last one: there stage 4 is the end.
-      exists: ({ lap, stage: n }) => lap >= scene.history && lap + (n === 5 ? 1 : 0) < scene.max_seq_len,
+      // There is no position after the last one: there stage 4 is the end.
+      exists: ({ lap, stage: n }) => lap >= scene.history && lap + (n === 5 ? 1 : 0) < scene.end,
       ready,
       ask: ({ lap }) => ask(lap),
       near({ lap }) {
         const end = scene.first + steps.length;
-        if (lap + 3 >= end && end < scene.max_seq_len) ask(lap);
+        if (lap + 3 >= end && end < scene.end) ask(lap);
       },
       question({ lap, stage: n }) {
         const { values, asked: inStages } = stepAt(lap);
@@ -211,10 +213,26 @@ export default function walkthrough(root) {
 
   // ---- Python's side ---------------------------------------------------------------------------------
 
+  // ---- proofs that come later ------------------------------------------------------------------------
+
+  function takeProofs({ proofs, ahead, given_up: givenUp }) {
+    for (const step of steps) step.proof ??= proofs[step.position] ?? null;
+    // The same as before, where it says the same: then the mark stays.
+    const { waiting } = scene;
+    if (waiting.ahead !== ahead || waiting.givenUp !== givenUp) scene.waiting = { ahead, givenUp };
+    const { lap } = stepper.place;
+    if (stepAt(lap)) showProof(stage.told, scene, stepAt(lap));
+    askForProofs();
+  }
+
+  const askForProofs = () =>
+    prove(!scene.waiting.givenUp && steps.some((step) => !step.proof) ? scene.proofs : null);
+
   function take(data) {
     scene = data;
     steps = stepsOf(data);
     scales = { k: fullShade(data.k.data), v: fullShade(data.v.data), q: fullShade(steps[0].q) };
+    scene.waiting = { ahead: 0, givenUp: false };
   }
 
   function update(data, kit) {
@@ -241,12 +259,14 @@ export default function walkthrough(root) {
     if (!stepper.arrived()) stepper.show(place);
   }
 
+    askForProofs();
   return {
     update,
     destroy() {
       stepper?.destroy();
       room.destroy();
       rows.destroy();
+      prove(null);
     },
   };
 }

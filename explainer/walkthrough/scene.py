@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from explainer.kit.encode import token_label
+from explainer.walkthrough.choice import end_of
 from explainer.walkthrough.questions import questions
 from explainer.walkthrough.words import (
     WORDS,
     Moment,
     contribution,
+    ending,
     explained,
     meters,
     pattern,
@@ -19,7 +21,7 @@ from explainer.walkthrough.words import (
     values,
     whole_step,
 )
-from kvengine import Recording, WalkStep
+from kvengine import Proof, Recording, WalkStep
 from kvengine.graph import arithmetic
 
 #: Steps sent from before the one shown: Back is at once for so many tokens.
@@ -63,7 +65,7 @@ def scene(
         "n_heads": config.n_heads,
         "n_kv_heads": config.n_kv_heads,
         "head_dim": config.head_dim,
-        "max_seq_len": config.max_seq_len,
+        "end": end_of(config),
         "first": first,
         "labels": labels,
         "texts": ["" if position == 0 else text for position, text in enumerate(texts)],
@@ -71,7 +73,7 @@ def scene(
         "stages": stages(config),
         "contribution": WORDS["contribution"],
         "pattern": WORDS["pattern"],
-        "ending": WORDS["ending"],
+        "ending": ending(config),
         "questions": WORDS["question"],
         "proof": WORDS["proof"],
         "terms": explained(),
@@ -96,13 +98,20 @@ def scene(
                 "whole": whole_step(config, moment.position),
                 "asked": questions(moment),
                 "top": [[token_label(text_of(token)), round(chance, 4)] for token, chance in step.top],
-                "differences": dict(step.proof.differences),
-                "numbers": f"{step.proof.numbers:,}",
-                "same": step.proof.same_token,
-                "equal": step.proof.equal,
+                "proof": found(step.proof) if step.proof else None,
             }
             for step, moment, said in zip(steps, moments, filled, strict=True)
         ],
+    }
+
+
+def found(proof: Proof) -> dict[str, Any]:
+    """What the comparison with the pass without a cache has found, as the scene shows it."""
+    return {
+        "differences": dict(proof.differences),
+        "numbers": f"{proof.numbers:,}",
+        "same": proof.same_token,
+        "equal": proof.equal,
     }
 
 
@@ -128,8 +137,8 @@ def _moment(
         scores=step.scores[layer, head],
         weights=weights,
         shares=shares_of(weights, v[: step.position + 1]),
-        earlier_numbers=step.proof.earlier,
-        changed_numbers=step.proof.changed,
+        earlier_numbers=step.earlier,
+        changed_numbers=step.changed,
     )
 
 

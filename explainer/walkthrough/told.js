@@ -1,10 +1,10 @@
 // What is told beside the picture: the text so far above it, and the words of the stage.
 
 import { inAddress } from "../web/address.js";
-import { meter, proof } from "../web/counts.js";
+import { meter, proof, unproved } from "../web/counts.js";
 import { el, num, whole } from "../web/dom.js";
 import { door } from "../web/way.js";
-import { formula, say } from "../web/words.js";
+import { fill, formula, say } from "../web/words.js";
 
 const MOST_SHOWN = 90; // tokens: more are never in sight
 
@@ -73,16 +73,12 @@ export function tell(box, scene, step, { lap, stage }, map) {
     write("p.why", words.why),
     write("p.without", words.without),
   );
-  const found = work.lastElementChild;
-  const same = found?.step === step;
-  const proved = same ? found : proof(step, scene.proof, found?.open ?? false);
-  proved.step = step;
   work.replaceChildren(
     formula(words.formulas, values),
     write("p.quiet", words.shapes),
     fact("fresh-key", "Computed: ", words.fresh),
     fact("cached-key", "Read: ", words.read),
-    proved,
+    markOf(work.lastElementChild, scene, step),
   );
   const [cached, naive] = step.whole;
   count.replaceChildren(
@@ -96,3 +92,26 @@ export function tell(box, scene, step, { lap, stage }, map) {
   );
   if (where.firstElementChild !== map) where.replaceChildren(map);
 }
+
+/** Show what is known of a step's proof by now, where its words stand already. */
+export function showProof(box, scene, step) {
+  const mark = box.children[1]?.lastElementChild;
+  if (mark) mark.replaceWith(markOf(mark, scene, step));
+}
+
+/** The mark of a step: the one that stands there, where it says the same. */
+function markOf(before, scene, step) {
+  const said = step.proof ?? scene.waiting;
+  if (before?.step === step && before.said === said) return before;
+  const { proof: words } = scene;
+  const open = before?.open ?? false;
+  const mark = step.proof
+    ? proof(step.proof, words, open)
+    : scene.waiting.givenUp
+      ? unproved(words.given_up, words.given_up_short, words.given_up_long, words.unchanged, open)
+      : unproved(words.pending, place(words, scene.waiting.ahead), words.pending_long, words.unchanged, open);
+  return Object.assign(mark, { step, said });
+}
+
+const place = (words, ahead) =>
+  ahead ? fill(ahead === 1 ? words.ahead_one : words.ahead_many, { ahead }) : words.behind;

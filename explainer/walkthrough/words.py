@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from explainer.kit.formula import formula, fraction, history, op, root, row, rows, total, turned, var
-from explainer.kit.words import count, terms, words_of
+from explainer.kit.words import count, say, terms, words_of
+from explainer.walkthrough.choice import end_of
 from kvengine.config import Config
 from kvengine.cost import pass_cost
 
@@ -147,6 +148,13 @@ def stages(config: Config) -> list[dict[str, Any]]:
     return [
         {**told, "formulas": list(math)} for told, math in zip(WORDS["stage"], formulas(config), strict=True)
     ]
+
+
+def ending(config: Config) -> str:
+    """Why the text goes no further."""
+    if end_of(config) < config.max_seq_len:
+        return say(WORDS["ends_sooner"], positions=f"{config.max_seq_len:,}")
+    return str(WORDS["ending"])
 
 
 @cache

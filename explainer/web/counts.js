@@ -22,6 +22,17 @@ export function meter(what, [cached, naive]) {
   );
 }
 
+/** What stands in place of a proof that has not come yet: it ran later than its step, or never will. */
+export function unproved(title, short, long, unchanged, open) {
+  return el(
+    "details.proof.waiting",
+    { open },
+    el("summary", {}, "… ", el("b", {}, title), ` · ${short}`),
+    el("p.quiet", {}, long),
+    el("p.quiet", {}, unchanged),
+  );
+}
+
 /**
  * What the comparison with the pass without a cache found.
  * @param {{differences: Object<string, number>, numbers: string, same: boolean, equal: boolean}} found
