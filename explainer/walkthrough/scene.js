@@ -15,7 +15,7 @@ import { appear, fly, grow, sweep } from "./motion.js";
 import { createProofs } from "./proofs.js";
 import { createRows } from "./rows.js";
 import { stepsOf } from "./steps.js";
-import { showText, tell } from "./told.js";
+import { showProof, showText, tell } from "./told.js";
 
 const NAMES = { q: "query", k: "key", v: "value", score: "score", weight: "weight", output: "output" };
 
@@ -211,8 +211,6 @@ export default function walkthrough(root) {
     });
   }
 
-  // ---- Python's side ---------------------------------------------------------------------------------
-
   // ---- proofs that come later ------------------------------------------------------------------------
 
   function takeProofs({ proofs, ahead, given_up: givenUp }) {
@@ -228,11 +226,13 @@ export default function walkthrough(root) {
   const askForProofs = () =>
     prove(!scene.waiting.givenUp && steps.some((step) => !step.proof) ? scene.proofs : null);
 
+  // ---- Python's side ---------------------------------------------------------------------------------
+
   function take(data) {
     scene = data;
+    scene.waiting = { ahead: 0, givenUp: false };
     steps = stepsOf(data);
     scales = { k: fullShade(data.k.data), v: fullShade(data.v.data), q: fullShade(steps[0].q) };
-    scene.waiting = { ahead: 0, givenUp: false };
   }
 
   function update(data, kit) {
@@ -257,16 +257,16 @@ export default function walkthrough(root) {
     if (!stepAt(place.lap)) place = { lap: Math.max(data.first, data.history), stage: place.stage };
     if (!ready(place)) place = { ...place, stage: 4 };
     if (!stepper.arrived()) stepper.show(place);
+    askForProofs();
   }
 
-    askForProofs();
   return {
     update,
     destroy() {
       stepper?.destroy();
+      prove(null);
       room.destroy();
       rows.destroy();
-      prove(null);
     },
   };
 }
