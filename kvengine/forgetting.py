@@ -51,19 +51,21 @@ def losses(
     prompt: int = 1,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Losses:
-    """Run texts [texts, tokens] of one length, the first `prompt` tokens in one pass, the others one by one.
+    """Run texts [texts, tokens] of one length, the first ones in one pass, the others one by one.
 
-    A policy that decides at the end of a prompt needs one; for all others it is 1, and the cache never holds
-    more than its budget and the new row. A run that was stopped has fewer tokens.
+    Those are `prompt` for a policy that decides at the end of one, and for all others as many as it makes no
+    difference for; the cache never holds more than its budget and the new row. A run that was stopped has
+    fewer tokens.
     """
     texts, tokens = token_ids.shape
-    cache = PolicyCache(model, policy, room=_room(policy, tokens, prompt), batch=texts)
+    first = prompt if isinstance(policy, PromptVote) else together(policy, tokens - 1)
+    cache = PolicyCache(model, policy, room=_room(policy, tokens), batch=texts)
     nats: list[Tensor] = []
     rows: list[int] = []
     bits: list[float] = []
     at = 0
     while at < tokens - 1 and not (at and stopped()):
-        n = prompt if at == 0 else 1
+        n = first if at == 0 else 1
         fresh = token_ids[:, at : at + n]
         logits = model(fresh, cache, cache.tap).float()
         at += n
@@ -73,10 +75,21 @@ def losses(
     return Losses(policy, torch.cat(nats, dim=1).numpy(force=True), np.array(rows), np.array(bits))
 
 
-def _room(policy: Policy, tokens: int, prompt: int) -> int:
+def together(policy: Policy, tokens: int) -> int:
+    """How many of so many tokens a text can begin with in one pass, with the results of single steps.
+
+    Nothing happens to a row before a budget is used up. A policy that rounds does so after every step, so
+    that the next token reads rounded rows; one that decides when the prompt is over takes it in one pass.
+    """
+    if isinstance(policy, Evicting) and policy.budget is not None and not isinstance(policy, PromptVote):
+        return min(tokens, policy.budget)
+    return tokens if type(policy) is Policy or isinstance(policy, Evicting) else 1
+
+
+def _room(policy: Policy, tokens: int) -> int:
     """Rows that a cache has to have room for: one more than the budget, unless the policy lets it grow."""
     if isinstance(policy, Evicting) and policy.budget and not isinstance(policy, PromptVote):
-        return min(tokens, max(prompt, policy.budget + 1))
+        return min(tokens, policy.budget + 1)
     return tokens
 
 
