@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -96,14 +97,18 @@ async def learn(
 
 
 async def hold_class(
-    url: str, learners: int, seconds: float, mode: str, length: int, *, prompts: bool = False
+    urls: Sequence[str], learners: int, seconds: float, mode: str, length: int, *, prompts: bool = False
 ) -> Measured:
-    """They come in one after the other, ten a second, as a class does that opens a link."""
+    """They come in one after the other, ten a second, as a class does that opens a link.
+
+    Each stays with one of the servers, as behind a balancer that is sticky.
+    """
     found = Measured()
     tasks = []
     for i in range(learners):
         who = f"{NAMES[i % 10]} and {NAMES[i // 10 % 10]} went to the {PLACES[i % 4]} number {i}. They saw a"
         prompt = who if mode == "own" else None
+        url = urls[i % len(urls)]
         tasks.append(asyncio.create_task(learn(url, seconds, prompt, length, i, found, prompts=prompts)))
         await asyncio.sleep(0.1)
     await asyncio.gather(*tasks)
@@ -125,19 +130,19 @@ def p95(times: Sequence[float]) -> float:
     return statistics.quantiles(times, n=20, method="inclusive")[18] if len(times) > 1 else sum(times)
 
 
-def measure(learners: int, mode: str, seconds: float, length: int, *, prompts: bool) -> bool:
+def measure(learners: int, mode: str, seconds: float, length: int, *, prompts: bool, replicas: int) -> bool:
     """Print one line of the table; is everything within the goals?"""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serve(Path(folder) / "server.log") as server,
-    ):
-        before = processor_ms(server)
-        found = asyncio.run(hold_class(server.url, learners, seconds, mode, length, prompts=prompts))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        servers = [stack.enter_context(serve(folder / f"server{i}.log")) for i in range(replicas)]
+        before = sum(map(processor_ms, servers))
+        urls = [server.url for server in servers]
+        found = asyncio.run(hold_class(urls, learners, seconds, mode, length, prompts=prompts))
         runs = len(found.opened) + len(found.waited)
-        cpu = (processor_ms(server) - before) / max(runs, 1)
+        cpu = (sum(map(processor_ms, servers)) - before) / max(runs, 1)
         kilobytes = found.received / max(runs, 1) / 1e3
-        memory = resident_mb(server)
-        logged = server.log_text().count("Traceback")
+        memory = sum(map(resident_mb, servers))
+        logged = sum(server.log_text().count("Traceback") for server in servers)
     late = p95(found.waited)
     print(
         f"{learners:8}  {mode:7}{len(found.waited):6}{statistics.median(found.waited or [0]):9.0f}{late:8.0f}"
@@ -156,15 +161,20 @@ def main() -> None:
     parser.add_argument("--shared", action="store_true", help="all with the same prompt")
     parser.add_argument("--length", type=int, default=0, help="tokens in the cache (those of the prompt)")
     parser.add_argument("--prompts", action="store_true", help="the start page, a new prompt every 20 s")
+    parser.add_argument("--replicas", type=int, default=1, help="servers that share the class (1)")
     asked = parser.parse_args()
     classes = [(n, "shared" if asked.shared else "own") for n in asked.learners] or CLASSES
     change = f"a new prompt every {PROMPT_PERIOD:g} s" if asked.prompts else f"a change every {PERIOD:g} s"
-    print(f"{os.cpu_count()} cores, shared by server and learners; {change}")
+    servers = "server" if asked.replicas == 1 else f"{asked.replicas} servers"
+    print(f"{os.cpu_count()} cores, shared by {servers} and learners; {change}")
     print(
         f"goals: p95 {GOAL_MS} ms, {GOAL_CPU_MS} ms of CPU and {GOAL_KB} kB a run, {GOAL_MB} MB, no error\n"
     )
     print("learners  prompt   runs   p50 ms  p95 ms  open p95  cpu/run  kB/run  MB RSS  errors")
-    met = [measure(n, mode, asked.seconds, asked.length, prompts=asked.prompts) for n, mode in classes]
+    met = [
+        measure(n, mode, asked.seconds, asked.length, prompts=asked.prompts, replicas=asked.replicas)
+        for n, mode in classes
+    ]
     raise SystemExit(0 if all(met) else "\nA goal was missed.")
 
 
