@@ -214,7 +214,7 @@ export default function byHand(root) {
       tool("print-sheet", ui.print_sheet, print(false)),
       tool("print-solutions", ui.print_solutions, print(true)),
     );
-    leftOut.replaceChildren(el("summary", {}, out.title), el("p", {}, fill(out.text, variant().values)));
+    leftOut.replaceChildren(el("summary", {}, out.title), el("p", {}, ...say(out.text, variant().values)));
   }
 
   function printSheet() {

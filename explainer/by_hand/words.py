@@ -161,4 +161,4 @@ def _heaviest(part: Round) -> dict[str, Any] | None:
 @cache
 def explained() -> Mapping[str, str]:
     """The terms that the stages explain."""
-    return terms(*WORDS["stage"])
+    return terms(*WORDS["stage"], WORDS["left_out"])

@@ -35,7 +35,7 @@ def test_every_name_in_every_sentence_is_filled_in() -> None:
         said = json.dumps([variant["values"], variant["missed"]])
         assert not re.search(r"\{\w+\}", said)
     assert names(WORDS["ui"]) == IN_THE_BROWSER["ui"]
-    assert terms_in(WORDS["stage"]) == set(data["terms"])
+    assert terms_in(WORDS) == set(data["terms"])
 
 
 def test_no_number_is_typed_into_a_sentence() -> None:
