@@ -33,8 +33,8 @@ TRADE = {
     r"KV cache": {"kv_cache"},
 }
 
-#: What is no part of what a page tells: what one is asked, what a speaker says to a class, what a cell, the map
-#: or a widget says when it is pointed at, what is printed.
+#: No part of what a page tells: what one is asked, what a speaker says to a class, what a cell, the map or a
+#: widget says when it is pointed at, what is printed.
 ASIDE = {"question", "present", "cell", "row", "options", "sheet", "map"}
 ASIDE_SENTENCES = {"question", "say", "ask", "line", "said", "label"}
 
