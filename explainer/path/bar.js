@@ -1,6 +1,7 @@
 // The bar above every page, and the next idea below it.
 
 import { el } from "../web/dom.js";
+import { inAddress } from "../web/address.js";
 import { addressOf, door, leads, nextIdea, onWay, onward, open } from "../web/way.js";
 
 const NARROW = 860; // up to it there is one menu, and a panel is as wide as the window
@@ -17,6 +18,7 @@ export default function bar(component) {
     leads(data);
     draw(root, data);
     whenConnectedAgain(component);
+    if (inClass()) enterRoom();
   }
   return () =>
     setTimeout(() => {
@@ -45,6 +47,26 @@ function whenConnectedAgain(component) {
   }).observe(app, { attributeFilter: ["data-test-connection-state"] });
 }
 
+// ---- a class -----------------------------------------------------------------------------------------------
+
+const said = el("span.class-slot", { role: "status", "data-class": "" });
+const opened = el("div.class-panel", { "data-class": "" });
+let room = null; // its module: whoever is in no class never loads it
+
+function inClass() {
+  try {
+    return inAddress("room") !== null || sessionStorage.getItem("kv-room") !== null;
+  } catch {
+    return false;
+  }
+}
+
+async function enterRoom() {
+  const entered = room;
+  room ??= import("../rooms/room.js").then(async (found) => (await found.enter(said, opened), found));
+  if (entered) (await entered).drawn();
+}
+
 // ---- the bar -----------------------------------------------------------------------------------------------
 
 function draw(root, data) {
@@ -70,6 +92,8 @@ function draw(root, data) {
     el(
       "div.path",
       {},
+      said,
+      classMenu(words),
       paths(data, list),
       onward("a.next", el("span.long", {}, `${words.next} `), `${next.title} →`),
     ),
@@ -107,6 +131,13 @@ function menu(name, label, children) {
     if (/** @type {any} */ (event.target).closest("a, .take")) panel.hidePopover();
   });
   return el("div", {}, button, panel);
+}
+
+function classMenu(words) {
+  const made = menu("class", [words.class], [opened]);
+  made.className = "class-menu";
+  made.firstElementChild.addEventListener("click", enterRoom);
+  return made;
 }
 
 function paths({ words, place, path, paths: known, here, home }, list) {

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from explainer.kit.words import words_of
 from explainer.rooms.hub import Hub
 from explainer.rooms.room import MOST_BYTES, RefusedError, read_body, read_code
 
@@ -40,8 +41,12 @@ def routes(hub: Hub) -> list[Route]:
     async def join(_request: Request) -> Response:
         return FileResponse(Path(__file__).with_name("join.html"))
 
+    async def words(_request: Request) -> Response:
+        return JSONResponse(words_of(Path(__file__).with_name("words.toml")))
+
     return [
         Route("/join", join),
+        Route("/rooms/words", words),
         Route("/rooms", _told(make), methods=["POST"]),
         Route("/rooms/{code}/events", _told(events)),
         Route("/rooms/{code}/qr.svg", _told(_qr)),

@@ -1,6 +1,8 @@
 // Ask me: a question before a stage is shown, each answer explained, and the score of the session.
 
+import { theClass } from "./classroom.js";
 import { el } from "./dom.js";
+import { drawPoll, saidOf } from "./poll.js";
 import { fill } from "./words.js";
 
 /**
@@ -67,6 +69,7 @@ export function createAsking({ root, asking, live }, what, on) {
   const kept = recall();
   const done = new Set(kept.done);
   let question = null; // the open one
+  let polls = ""; // what of a class's question is shown
 
   function remember() {
     kept.done = [...done].slice(-MOST_KEPT);
@@ -84,6 +87,7 @@ export function createAsking({ root, asking, live }, what, on) {
 
   function clear() {
     question = null;
+    polls = "";
     delete root.dataset.asking;
     document.body.classList.remove("kv-asking");
     asking.replaceChildren();
@@ -121,13 +125,37 @@ export function createAsking({ root, asking, live }, what, on) {
     get open() {
       return question !== null;
     },
+    /** Is a class's question shown? */
+    get polls() {
+      return polls !== "";
+    },
+    /** What a class is asked, and how it has answered, until `clear`. */
+    poll(room) {
+      const { id, phase, veil } = room.poll;
+      const at = [...asking.querySelectorAll(".option")].findIndex((option) => option.matches(":focus"));
+      const now = `${id} ${phase}`;
+      if (phase === "truth") delete root.dataset.asking;
+      else root.dataset.asking = veil ? "veiled" : "before";
+      document.body.classList.toggle("kv-asking", phase !== "truth");
+      asking.replaceChildren(drawPoll(room));
+      if (now !== polls) live.textContent = saidOf(room);
+      if (now !== polls) inSight();
+      polls = now;
+      /** @type {HTMLElement} */ (asking.querySelectorAll("button.option")[at])?.focus();
+    },
     /** Was this question asked before? */
     knows: (name) => done.has(name),
-    /** Ask; `veil`: the picture already shows what is asked. */
-    pose(asked, { name, over, veil, focus }) {
-      question = asked;
+    /** Ask; `veil`: the picture already shows what is asked; `by` whom, where the whole class is asked. */
+    pose(asked, { name, over, veil, focus, by = "" }) {
       done.add(name); // asked once: going on without an answer shows the stage
       remember();
+      if (by) {
+        const { text, options, answer } = asked;
+        const texts = options.map((option) => option.text);
+        theClass().pose({ by, text, options: texts, answer, why: options[answer].why, veil, phase: "open" });
+        return;
+      }
+      question = asked;
       root.dataset.asking = veil ? "veiled" : "before";
       document.body.classList.add("kv-asking");
       const buttons = asked.options.map(({ text }, i) => {
@@ -156,6 +184,11 @@ export function createAsking({ root, asking, live }, what, on) {
     /** A digit answers the open question; says whether it did. */
     digit(key) {
       const at = /^[1-9]$/.test(key) ? Number(key) - 1 : -1;
+      const room = theClass();
+      if (polls && room?.poll?.phase === "open" && !room.leads && room.poll.options[at]) {
+        room.vote(at);
+        return true;
+      }
       if (!question?.options[at]) return false;
       choose(at);
       return true;

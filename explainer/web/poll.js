@@ -35,7 +35,13 @@ export function drawPoll({ leads, joined, voted, poll, vote }) {
     { "data-class": "" },
     el("p.over", {}, leads ? "The class is asked" : "Your teacher asks"),
     phase === "truth"
-      ? el("div", {}, el("p.verdict", {}, `✓ It is ${options[answer]}.`), el("p.because", {}, why))
+      ? el(
+          "div",
+          {},
+          el("p.quiet", {}, text),
+          el("p.verdict", {}, `✓ It is ${options[answer]}.`),
+          el("p.because", {}, why),
+        )
       : el("p.focus", {}, text),
     el("div.options", { role: open && !leads ? "group" : "list", "aria-label": "Answers" }, ...rows),
     el("p.counted", {}, votes ? `${all} of ${Math.max(joined, all)} answered` : said),

@@ -1,6 +1,7 @@
 // Presenting: the picture and one sentence fill the screen, for a class. A remote steps wherever the focus is, the
 // pointer lights a row, a column or a cell, and the speaker's notes stand in a window of their own.
 
+import { onClass, theClass } from "./classroom.js";
 import { el } from "./dom.js";
 import { fill, say } from "./words.js";
 
@@ -70,7 +71,11 @@ function channelOf(opened) {
  */
 export function createPresent({ root, told, live }, on) {
   const line = el("p.present-line", { "data-matters": "" });
-  told.after(line);
+  const join = el("p.room-line");
+  told.after(join, line);
+  const nameRoom = () => (join.textContent = theClass()?.line ?? "");
+  nameRoom();
+  const forgetClass = onClass(nameRoom);
   const spot = el("i.spot");
   const spots = el("div.spots", { "aria-hidden": "true", hidden: true }, spot);
   const blank = el("div.blank", { hidden: true });
@@ -266,6 +271,7 @@ export function createPresent({ root, told, live }, on) {
     },
     destroy() {
       set(false);
+      forgetClass();
       clearTimeout(fading);
       channel?.close();
       document.removeEventListener("fullscreenchange", onFull);

@@ -3,6 +3,7 @@
 
 import { createAddress, inAddress } from "./address.js";
 import { createAsking } from "./asking.js";
+import { onClass, onMoved, theClass } from "./classroom.js";
 import { calm } from "./dom.js";
 import { createKeys } from "./keys.js";
 import { createPresent } from "./present.js";
@@ -126,7 +127,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       exists: (n) => exists({ lap: place.lap, stage: n }),
       isBack: Boolean(beside(-1)),
       isNext: Boolean(after || asked),
-      nextText: asked ? "Show ▸" : onward,
+      nextText: asked ? (isCounted() ? "Answers ▸" : "Show ▸") : onward,
       ending: after ? "" : (scene.ending?.() ?? ""),
       last: !scene.small && (!after || place.stage === count),
       playing: timer !== null,
@@ -190,7 +191,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     arrive(to);
     if (timer !== null) return;
     moves += 1;
-    if (scene.question && !flags.ask) panel.offer();
+    if (scene.question && !flags.ask && !theClass()) panel.offer();
   }
 
   /** The learner gets to a place. */
@@ -205,9 +206,14 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   /** Ask about a place before it is shown, if that is wanted and was not done. A place that is shown is covered. */
   function ask(to) {
     const here = nameOf(to) === shown;
-    const name = `${path} ${nameOf(to)}`;
+      if (polled()?.leads) theClass().pose(null);
+      else showPoll();
+    const room = theClass();
+    if (room?.follows) return false;
+    const crowd = room?.asks && room.leads;
+    const name = `${crowd ? room.code : ""}${path} ${nameOf(to)}`;
     const unseen = timer === null && !seen.has(nameOf(to));
-    const wanted = flags.ask || (stages[to.stage - 1].predict && unseen);
+    const wanted = flags.ask || crowd || (stages[to.stage - 1].predict && unseen);
     const question = wanted && ready(to) && !panel.knows(name) && scene.question?.(to);
     if (!question) return false;
     play(false);
@@ -257,6 +263,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     write();
   }
 
+      by: crowd ? scene.param : "",
   function accepted() {
     setAsking(true);
     panel.clear();
@@ -265,9 +272,13 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
 
   // ---- back, next, play ------------------------------------------------------------------------------
 
+    const room = polled();
+    const poll = room?.leads ? room.poll : null;
   function next() {
     const to = beside(1);
-    if (asked) reveal("");
+    if (poll) theClass().pose({ ...poll, phase: "truth" });
+    if (asked && isCounted()) theClass().pose({ ...theClass().poll, phase: "bars" });
+    else if (asked) reveal("");
     else if (to) go(to);
     else play(false);
   }
@@ -275,6 +286,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   function back() {
     const to = beside(-1);
     // A question about the next place is put away; one about this place leaves it.
+    if (polled()?.leads) theClass().pose(null);
     if (asked && nameOf(asked) !== shown) putAway();
     else if (to) go(to);
   }
@@ -300,6 +312,39 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     };
     const kinds = ["pointerdown", "keydown"];
     for (const kind of kinds) document.addEventListener(kind, end, true);
+  // ---- a class ---------------------------------------------------------------------------------------
+
+  /** The class, if this stepper's question is what it is asked. */
+  function polled() {
+    const room = theClass();
+    return room?.poll?.by === scene.param ? room : null;
+  }
+
+  /** Is the class to be shown how it has answered, before what is right? */
+  function isCounted() {
+    const room = polled();
+    return Boolean(room?.leads && room.poll.phase === "open");
+  }
+
+  function showPoll() {
+    const room = polled();
+    if (room) panel.poll(room);
+    else if (panel.polls) panel.clear();
+    if (shown) showRail();
+  }
+
+  /** The class has gone on to where the address says now. */
+  function follow(keys) {
+    const to = addressed();
+    const own = [scene.param, scene.lapParam, "numbers"].filter((key) => keys.delete(key));
+    if (!own.length || !to) return own.forEach((key) => keys.add(key));
+    play(false);
+    flags.numbers = inAddress("numbers") !== null;
+    wait(ready(to) ? null : to);
+    if (waiting) scene.ask?.(to);
+    else arrive(to);
+  }
+
     undemonstrate = () => kinds.forEach((kind) => document.removeEventListener(kind, end, true));
   }
 
@@ -427,6 +472,8 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     stop: () => play(false),
     demonstrate,
     get playing() {
+  const forgetClass = onClass(showPoll);
+  const forgetMoves = onMoved(follow);
       return timer !== null;
     },
     destroy() {
@@ -442,3 +489,6 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     },
   };
 }
+      forgetClass();
+      forgetMoves();
+      if (polled()?.leads) theClass().pose(null);
