@@ -38,7 +38,12 @@ smollm2: $(VENV)/.smollm2
 
 test: $(VENV)/.dev
 	@$(PY) -m tools.browser
+ifdef PYTEST_ARGS
 	@$(PY) -m pytest $(PYTEST_ARGS)
+else
+	@$(PY) -m pytest -m "not browser" --numprocesses 2 --dist loadfile
+	@$(PY) -m pytest -m browser
+endif
 
 check: $(VENV)/.dev
 	@$(PY) -m ruff check .
