@@ -169,6 +169,8 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     if (stepped || !again) {
       asked = null;
       panel.clear();
+      if (polled()?.leads) theClass().pose(null);
+      else showPoll();
     }
     showRail();
     if (stepped) {
@@ -206,8 +208,6 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   /** Ask about a place before it is shown, if that is wanted and was not done. A place that is shown is covered. */
   function ask(to) {
     const here = nameOf(to) === shown;
-      if (polled()?.leads) theClass().pose(null);
-      else showPoll();
     const room = theClass();
     if (room?.follows) return false;
     const crowd = room?.asks && room.leads;
@@ -226,6 +226,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       over,
       veil: here || Boolean(question.veil),
       focus: moves > 0 || !here,
+      by: crowd ? scene.param : "",
     });
     showRail();
     return true;
@@ -234,8 +235,11 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   /** Show what was asked about, with or without an answer. */
   function reveal(verdict) {
     const to = asked;
+    const room = polled();
+    const poll = room?.leads ? room.poll : null;
     asked = null;
     arrive(to, verdict);
+    if (poll) theClass().pose({ ...poll, phase: "truth" });
     if (!verdict) return;
     if (buttons.next.disabled) setTimeout(panel.focus);
     else buttons.next.focus();
@@ -244,6 +248,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   function putAway() {
     asked = null;
     panel.clear();
+    if (polled()?.leads) theClass().pose(null);
     showRail();
   }
 
@@ -263,55 +268,12 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     write();
   }
 
-      by: crowd ? scene.param : "",
   function accepted() {
     setAsking(true);
     panel.clear();
     next();
   }
 
-  // ---- back, next, play ------------------------------------------------------------------------------
-
-    const room = polled();
-    const poll = room?.leads ? room.poll : null;
-  function next() {
-    const to = beside(1);
-    if (poll) theClass().pose({ ...poll, phase: "truth" });
-    if (asked && isCounted()) theClass().pose({ ...theClass().poll, phase: "bars" });
-    else if (asked) reveal("");
-    else if (to) go(to);
-    else play(false);
-  }
-
-  function back() {
-    const to = beside(-1);
-    // A question about the next place is put away; one about this place leaves it.
-    if (polled()?.leads) theClass().pose(null);
-    if (asked && nameOf(asked) !== shown) putAway();
-    else if (to) go(to);
-  }
-
-  function play(on) {
-    clearTimeout(timer);
-    const more = on && beside(1);
-    const ms = () => (scene.pace ? scene.pace(place) / speed : pace(said(place), speed));
-    timer = more ? setTimeout(next, ms()) : null;
-    showRail();
-  }
-
-  /** Play without having been asked, unless things are to stand still: whatever the learner does ends it. */
-  function demonstrate() {
-    undemonstrate();
-    if (calm() || present.shown) return; // before a class the speaker steps
-    play(true);
-    const end = (event) => {
-      undemonstrate();
-      // These pause by themselves.
-      const own = event.key?.toLowerCase() === "p" || event.composedPath().includes(buttons.play);
-      if (!own) play(false);
-    };
-    const kinds = ["pointerdown", "keydown"];
-    for (const kind of kinds) document.addEventListener(kind, end, true);
   // ---- a class ---------------------------------------------------------------------------------------
 
   /** The class, if this stepper's question is what it is asked. */
@@ -345,6 +307,44 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     else arrive(to);
   }
 
+  // ---- back, next, play ------------------------------------------------------------------------------
+
+  function next() {
+    const to = beside(1);
+    if (asked && isCounted()) theClass().pose({ ...theClass().poll, phase: "bars" });
+    else if (asked) reveal("");
+    else if (to) go(to);
+    else play(false);
+  }
+
+  function back() {
+    const to = beside(-1);
+    // A question about the next place is put away; one about this place leaves it.
+    if (asked && nameOf(asked) !== shown) putAway();
+    else if (to) go(to);
+  }
+
+  function play(on) {
+    clearTimeout(timer);
+    const more = on && beside(1);
+    const ms = () => (scene.pace ? scene.pace(place) / speed : pace(said(place), speed));
+    timer = more ? setTimeout(next, ms()) : null;
+    showRail();
+  }
+
+  /** Play without having been asked, unless things are to stand still: whatever the learner does ends it. */
+  function demonstrate() {
+    undemonstrate();
+    if (calm() || present.shown) return; // before a class the speaker steps
+    play(true);
+    const end = (event) => {
+      undemonstrate();
+      // These pause by themselves.
+      const own = event.key?.toLowerCase() === "p" || event.composedPath().includes(buttons.play);
+      if (!own) play(false);
+    };
+    const kinds = ["pointerdown", "keydown"];
+    for (const kind of kinds) document.addEventListener(kind, end, true);
     undemonstrate = () => kinds.forEach((kind) => document.removeEventListener(kind, end, true));
   }
 
@@ -435,6 +435,8 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   addEventListener("popstate", onHistory);
   document.body.classList.add("kv-stepped"); // on a phone the controls wait until somebody asks for them
   const forgetWay = onWay(showRail); // it can come later than the scene
+  const forgetClass = onClass(showPoll);
+  const forgetMoves = onMoved(follow);
   present.set(flags.present);
 
   function write() {
@@ -472,11 +474,12 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     stop: () => play(false),
     demonstrate,
     get playing() {
-  const forgetClass = onClass(showPoll);
-  const forgetMoves = onMoved(follow);
       return timer !== null;
     },
     destroy() {
+      forgetClass();
+      forgetMoves();
+      if (polled()?.leads) theClass().pose(null);
       leave();
       present.destroy();
       undemonstrate();
@@ -489,6 +492,3 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     },
   };
 }
-      forgetClass();
-      forgetMoves();
-      if (polled()?.leads) theClass().pose(null);
