@@ -5,6 +5,7 @@ import { el, num } from "../web/dom.js";
 import { createMap } from "../web/map.js";
 import { presented } from "../web/present.js";
 import { readable } from "../web/reading.js";
+import { saved } from "../web/saved.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill } from "../web/words.js";
@@ -143,7 +144,10 @@ export default function avoidedWork(root) {
   function pickHead(layer, h) {
     wanted = { layer, head: h };
     clearTimeout(reporting);
-    reporting = setTimeout(() => send("view", wanted ?? { layer, head: h }), layer === scene.layer ? 250 : 0);
+    const here = layer === scene.layer;
+    if (!here || !saved)
+      // a file has all heads of its layer
+      reporting = setTimeout(() => send("view", wanted ?? { layer, head: h }), here ? 250 : 0);
     if (layer !== scene.layer) return;
     head = h;
     stepper.show();
@@ -179,6 +183,7 @@ export default function avoidedWork(root) {
       {
         stages,
         param: "op",
+        saves: true,
         name: () => scene.key,
         exists: ({ lap, stage: step }) => lap === 0 && step >= 1 && step <= stages.length,
         question({ stage: step }) {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 from explainer.kit import session
 from explainer.kit.encode import pack
 
+_TORCH = version("torch")
 _ROOT = '<div class="scene-root" role="region" aria-busy="true"></div>'
 
 
@@ -25,7 +27,14 @@ def mount(name: str, scene: Mapping[str, Any], **on_change: Callable[[], None]) 
     names one and is called when it changes.
     """
     heard = {state: _heard(callback) for state, callback in on_change.items()}
-    _component()(data=pack({"scene": name, **scene}), key=name, **heard)
+    _component()(data=pack({"scene": name, "run": _run(), **scene}), key=name, **heard)
+
+
+def _run() -> dict[str, str]:
+    """What has computed the numbers: a page that is saved as a file says so."""
+    common, model = session.common(), session.card().name
+    manner = f"temperature {common.temperature:g}, seed {common.seed}" if common.temperature else "greedy"
+    return {"model": model, "manner": manner, "torch": _TORCH}
 
 
 def _heard(callback: Callable[[], None]) -> Callable[[], None]:

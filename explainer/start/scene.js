@@ -22,6 +22,7 @@ export default function start(root) {
   let writers = null;
   let keep = null;
   let send = null;
+  let tried = null; // who waits for what Python was asked to try
   let asked = ""; // the text whose choices Python was asked to try
 
   const stage = createStage(root, {
@@ -171,6 +172,12 @@ export default function start(root) {
       lapName: "word",
       also: () => ({ keep: keep.letters || null }),
       small: true,
+      saves: true,
+      whole() {
+        if (ready({ stage: 2 })) return Promise.resolve();
+        ask();
+        return new Promise((resolve) => (tried = resolve));
+      },
       name: () => scene.key,
       exists: ({ lap, stage: part }) => lap >= 1 && lap <= scene.most && part >= 1 && part <= 2,
       along({ lap, stage: part }, by) {
@@ -226,6 +233,7 @@ export default function start(root) {
     if (!kit.fresh && before) return; // only the colours have changed
     const sameText = before?.key === data.key;
     const moved = before?.revision !== data.revision;
+    if (ready({ stage: 2 })) tried?.();
     if (!writers) create();
     if (!stepper) createSteps();
     if (!sameText) for (const side of SIDES) writers[side].triangle.clear();

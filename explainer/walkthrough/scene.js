@@ -8,6 +8,7 @@ import { num } from "../web/dom.js";
 import { createMap } from "../web/map.js";
 import { presented } from "../web/present.js";
 import { readable, tabStop } from "../web/reading.js";
+import { saved } from "../web/saved.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill } from "../web/words.js";
@@ -28,6 +29,7 @@ export default function walkthrough(root) {
   let stepper = null;
   let map = null;
   let send = null;
+  let proofsFor = null; // who waits for the proofs of all steps
   let asked = ""; // the last request for more steps
   let onPage = null; // the step whose numbers stand in the page
 
@@ -187,6 +189,9 @@ export default function walkthrough(root) {
       param: "stage",
       lapParam: "token",
       lapName: "token",
+      saves: true,
+      handout: true,
+      whole: () => new Promise((resolve) => proofsWanted(resolve)),
       name: () => scene.walk,
       // There is no position after the last one: there stage 4 is the end.
       exists: ({ lap, stage: n }) => lap >= scene.history && lap + (n === 5 ? 1 : 0) < scene.end,
@@ -220,17 +225,28 @@ export default function walkthrough(root) {
     if (waiting.ahead !== ahead || waiting.givenUp !== givenUp) scene.waiting = { ahead, givenUp };
     const { lap } = stepper.place;
     if (stepAt(lap)) showProof(stage.told, scene, stepAt(lap));
+    proofsFor?.();
     askForProofs();
   }
 
+  /** Call with the steps and their proofs, when there is one for each or will never be. */
+  function proofsWanted(call) {
+    proofsFor = () => {
+      if (!scene.waiting.givenUp && steps.some((step) => !step.proof)) return;
+      proofsFor = null;
+      call({ steps: scene.steps.map((step, i) => ({ ...step, proof: steps[i].proof })) });
+    };
+    proofsFor();
+  }
+
   const askForProofs = () =>
-    prove(!scene.waiting.givenUp && steps.some((step) => !step.proof) ? scene.proofs : null);
+    prove(!saved && !scene.waiting.givenUp && steps.some((step) => !step.proof) ? scene.proofs : null);
 
   // ---- Python's side ---------------------------------------------------------------------------------
 
   function take(data) {
     scene = data;
-    scene.waiting = { ahead: 0, givenUp: false };
+    scene.waiting = { ahead: 0, givenUp: Boolean(saved) };
     steps = stepsOf(data);
     scales = { k: fullShade(data.k.data), v: fullShade(data.v.data), q: fullShade(steps[0].q) };
   }

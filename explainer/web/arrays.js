@@ -1,5 +1,7 @@
 // What Python sends: one message of JSON and arrays (explainer/kit/encode.py), and operands fetched when needed.
 
+import { bytesOf, saved } from "./saved.js";
+
 const KINDS = { "<f4": Float32Array, "|u1": Uint8Array, "<u2": Uint16Array };
 
 /**
@@ -56,14 +58,18 @@ export async function operands(paths) {
 
 function fetchOnce(path) {
   if (!fetched.has(path)) {
-    // This file lies at <app>/_stcore/bidi-components/explainer.scene/web/.
-    const asked = fetch(new URL(`../../../../${path}`, import.meta.url)).then(async (answer) => {
-      if (!answer.ok) throw new Error(await answer.text());
-      return unpack(new Uint8Array(await answer.arrayBuffer()));
-    });
+    const held = saved?.operands[path];
+    const asked = (held ? Promise.resolve(bytesOf(held)) : bytesAt(path)).then(unpack);
     asked.catch(() => fetched.delete(path));
     fetched.set(path, asked);
     if (fetched.size > MOST_FETCHED) fetched.delete(fetched.keys().next().value);
   }
   return fetched.get(path);
+}
+
+async function bytesAt(path) {
+  // This file lies at <app>/_stcore/bidi-components/explainer.scene/web/.
+  const answer = await fetch(new URL(`../../../../${path}`, import.meta.url));
+  if (!answer.ok) throw new Error(await answer.text());
+  return new Uint8Array(await answer.arrayBuffer());
 }

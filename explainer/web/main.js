@@ -2,6 +2,7 @@
 
 import { unpack } from "./arrays.js";
 import { readTheme } from "./cells.js";
+import { messages } from "./saved.js";
 
 /**
  * @typedef {Object} Scene what a scene's module makes on its root
@@ -57,6 +58,7 @@ function open(host) {
     if (fresh) {
       shown = newest.data;
       data = unpack(shown);
+      messages.set(root, shown);
     }
     if (fresh || themed) scene.update(data, { send: newest.setStateValue, themed, fresh });
   }

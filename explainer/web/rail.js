@@ -11,10 +11,11 @@ const SPEEDS = { "0.5×": 0.5, "1×": 1, "2×": 2 };
 /**
  * @param {HTMLElement} rail
  * @param {import("./stepper.js").Stepped} scene
+ * @param {Node[]} take what opens what can be taken along
  * @param {{stage: (n: number) => void, ask: () => void, numbers: () => void, present: () => void, back: () => void, play: () => void,
  *   next: () => void, speed: (times: number) => void}} on
  */
-export function createRail(rail, scene, on) {
+export function createRail(rail, scene, take, on) {
   const stages = scene.stages.map(({ name, title }, i) => {
     const number = scene.lapParam ? el("b", {}, String(i + 1)) : null;
     const attributes = { type: "button", "data-stage": i + 1, title: title ?? name };
@@ -58,6 +59,7 @@ export function createRail(rail, scene, on) {
     {},
     scene.question ? ask : null,
     scene.small ? null : numbers,
+    ...take,
     present,
     back,
     play,

@@ -5,9 +5,12 @@ import { createAddress, inAddress } from "./address.js";
 import { createAsking } from "./asking.js";
 import { onClass, onMoved, theClass } from "./classroom.js";
 import { calm } from "./dom.js";
+import { copyOf } from "./handout.js";
 import { createKeys } from "./keys.js";
 import { createPresent } from "./present.js";
 import { createRail, stepName } from "./rail.js";
+import { saved } from "./saved.js";
+import { createTake } from "./take.js";
 import { onWay } from "./way.js";
 
 /**
@@ -45,6 +48,10 @@ import { onWay } from "./way.js";
  * @property {() => Object<string, string | null>} [also] what else of the scene the address says; `write()` tells of it
  * @property {(place: Place) => import("./present.js").Presented | null} [present] the sentence for a class, and the
  *   speaker's notes; without it, the first sentence of the stage's focus
+ * @property {boolean} [saves] the page can be saved as a file
+ * @property {() => Promise<any>} [whole] waits until all is here that such a file should have;
+ *   gives what of the data has come later than the rest
+ * @property {boolean} [handout] all stages of a lap fit on two printed pages
  * @property {boolean} [small] a rail of present, back, play and next alone
  */
 
@@ -69,7 +76,10 @@ export function neighbour(place, count, by, exists) {
  * @param {Stepped} scene
  */
 export function createStepper({ root, rail, asking, told, live }, scene) {
-  const { stages, exists = ({ lap }) => lap === 0, ready = () => true } = scene;
+  const { stages, ready = () => true } = scene;
+  const there = scene.exists ?? (({ lap }) => lap === 0);
+  // A file has what it has.
+  const exists = saved ? (at) => there(at) && ready(at) : there;
   const said = scene.said ?? (() => told.textContent);
   const count = stages.length;
   const neighbourOf = scene.along ?? ((at, by) => neighbour(at, count, by, exists));
@@ -105,7 +115,12 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
 
   // ---- the rail --------------------------------------------------------------------------------------
 
-  const buttons = createRail(rail, scene, {
+  const take = createTake(root, {
+    saves: Boolean(scene.saves),
+    whole: async () => scene.whole?.(),
+    pages: scene.handout ? copies : null,
+  });
+  const buttons = createRail(rail, scene, take, {
     stage: (n) => byHand(() => go({ lap: place.lap, stage: n }))(),
     ask: toggleAsking,
     numbers: toggleNumbers,
@@ -128,13 +143,35 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       isBack: Boolean(beside(-1)),
       isNext: Boolean(after || asked),
       nextText: asked ? (isCounted() ? "Answers ▸" : "Show ▸") : onward,
-      ending: after ? "" : (scene.ending?.() ?? ""),
+      ending: after ? "" : endingOf(),
       last: !scene.small && (!after || place.stage === count),
       playing: timer !== null,
       asks: flags.ask,
       allNumbers: flags.numbers,
     });
     root.classList.toggle("numbers", flags.numbers);
+  }
+
+  /** Why there is no next one. */
+  function endingOf() {
+    const more = saved && neighbour(place, count, 1, there);
+    return more && !ready(more) ? "Here this file ends; in the app it goes on." : (scene.ending?.() ?? "");
+  }
+
+  // ---- taking it along -------------------------------------------------------------------------------
+
+  /** Every stage of this lap, as it looks. */
+  function copies() {
+    const here = place;
+    const found = [];
+    for (let stage = 1; stage <= count; stage++) {
+      const to = { lap: here.lap, stage };
+      if (!exists(to) || !ready(to)) continue;
+      show(to, { stepped: false, quietly: true });
+      found.push(copyOf(root));
+    }
+    show(here, { stepped: false, quietly: true });
+    return found;
   }
 
   // ---- moving ----------------------------------------------------------------------------------------
@@ -200,7 +237,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   function arrive(to, verdict = "") {
     show(to, { stepped: true, verdict });
     document.body.classList.add("kv-folded");
-    scene.near?.(to);
+    if (!saved) scene.near?.(to);
   }
 
   // ---- questions -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import { el } from "./dom.js";
  *   with the parameters that open it as the learner has left it
  * @property {string} home the page at the root of the address
  * @property {Object<string, string>} link what goes along in an address
+ * @property {boolean} [elsewhere] the pages are not here: this one was saved as a file
  * @property {[string, string]} token parameters that hold the token shown, here and on the next page; "" for none
  */
 
@@ -66,7 +67,7 @@ export function door(spec, page, { params = null, anchor = "" }, ...children) {
   const link = el(spec, { href: address() }, ...children);
   link.addEventListener("click", (event) => {
     link.href = address();
-    if (!way() || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!way() || way().elsewhere || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     open(link.href);
   });
