@@ -34,10 +34,19 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
 [data-variant="segmented_control"][data-selected="true"] { color: inherit !important; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }
+.st-key-heads_control { position: relative; }
+.st-key-heads_control > :has(> [data-testid="stMarkdown"]) { position: absolute; bottom: -0.35rem; }
+.st-key-heads_control [data-testid="stCaptionContainer"], .st-key-heads_control p {
+  color: inherit !important; font-size: 0.8rem;
+}
 @media print {
   .stAppHeader, [data-testid="stLayoutWrapper"]:has(.st-key-controls) { display: none !important; }
 }
 </style>"""
+
+
+#: Said beside the heads that are not those of the model that opens.
+ANOTHER = "another model"
 
 
 def shown(key: str, value: Any, name: str = "value", among: Sequence[Any] = ()) -> dict[str, Any]:
@@ -138,14 +147,16 @@ def _model_control(c: Common) -> None:
 
 
 def _heads_control(c: Common) -> None:
-    st.select_slider(
-        "Heads",
-        sorted({k.config.n_heads for k in cards()}),
-        **shown("w_heads", c.heads),
-        width=120,
-        on_change=lambda: choose(heads=(n := picked("w_heads", c.heads)), kv_heads=n),
-        help="Each stop is another model, trained with that many heads. All have the same size.",
-    )
+    with st.container(width=120, gap=None, key="heads_control"):
+        st.select_slider(
+            "Heads",
+            sorted({k.config.n_heads for k in cards()}),
+            **shown("w_heads", c.heads),
+            on_change=lambda: choose(heads=(n := picked("w_heads", c.heads)), kv_heads=n),
+            help="Each stop is another model, trained with that many heads. All have the same size.",
+        )
+        if (c.heads, c.kv_heads) != (Common.heads, Common.kv_heads):
+            st.caption(ANOTHER)
 
 
 def _sampling_controls(c: Common) -> None:

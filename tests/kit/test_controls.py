@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explainer.kit.controls import ANOTHER
 from explainer.pages import PAGES
 
 Opened = Callable[..., AppTest]
@@ -46,6 +47,22 @@ def test_a_widget_opens_with_what_it_shows_before_the_browser_is_told(open_page:
     assert not app.exception
     found = {key: (first, shown) for key, first, shown in first_and_shown(app)}
     assert page.controls_wait or "w_heads" in found
+    assert page.controls_wait or ANOTHER in [caption.value for caption in app.caption]
     assert {key: first for key, (first, _) in found.items()} == {
         key: shown for key, (_, shown) in found.items()
     }
+
+
+def test_other_heads_and_other_kv_heads_are_told_to_be_another_model(open_page: Opened) -> None:
+    app = open_page()
+
+    def told() -> bool:
+        return ANOTHER in [caption.value for caption in app.caption]
+
+    assert not told()
+    app.button_group(key="w_kv_heads").set_value(2).run()
+    assert told()
+    app.select_slider(key="w_heads").set_value(1).run()
+    assert told()
+    app.select_slider(key="w_heads").set_value(8).run()
+    assert not told()
