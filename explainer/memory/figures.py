@@ -255,7 +255,7 @@ def straight(tokens: Sequence[int], used: Sequence[int], palette: Palette) -> go
     figure.add_scatter(
         x=list(tokens[: len(doubled)]),
         y=doubled,
-        name="doubling with every token would be exponential",
+        name="exponential, to compare",
         mode="lines",
         line={"color": palette.muted, "width": 1.6, "dash": "dash"},
         hoverinfo="skip",

@@ -289,7 +289,7 @@ def test_the_trade_tells_the_times_that_were_measured_and_who_wins() -> None:
         "logits that differ by 5.0e−6 at most: rounding",
     )
     assert "11 times as much, and takes 2.0 times as long: the cache wins" in drawn["note"]
-    for cached, said in ((1.95e-3, "no more than chance"), (9e-3, "the cache loses")):
+    for cached, said in ((1.95e-3, "the clock does not decide"), (9e-3, "the cache loses")):
         note = trade_scene.scene(CARD.config, 14, [rows[0], timed(14, cached, 2e-3)], "")["note"]
         assert said in note
 
