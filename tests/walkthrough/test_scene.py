@@ -173,7 +173,7 @@ def test_every_named_value_is_filled_and_no_number_is_typed() -> None:
     data, _ = make("stories-1m-h8-kv8", 3, 0)
     templates = [WORDS["stage"], WORDS["contribution"], WORDS["pattern"], WORDS["ending"]]
     assert names(templates) - {"contribution", "pattern"} <= set(data["names"])
-    assert names(WORDS["proof"]) == {"numbers"}
+    assert names(WORDS["proof"]) == {"numbers", "ahead"}
 
     def texts(part: Any) -> list[str]:
         return (
