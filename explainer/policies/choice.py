@@ -7,6 +7,7 @@ from explainer.kit.address import text, whole
 #: The parts of the page, in their order: name in the address -> name on the page.
 PARTS = {
     "watch": "Watch it forget",
+    "which": "Which one forgets?",
     "loss": "Loss against memory",
     "endless": "Past the context",
     "first": "The first token",

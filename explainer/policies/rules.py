@@ -47,3 +47,9 @@ RULES: Mapping[str, Rule] = {
     "kivi": Rule("2 bits, keys per channel (KIVI)", lambda _: Kivi(), budgeted=False),
     "full": Rule("Full cache", lambda _: Policy(), budgeted=False),
 }
+
+
+def title(name: str) -> str:
+    """A policy's name where it does not stand in the list of all."""
+    found = RULES[name].title.removeprefix("… ")
+    return found[0].upper() + found[1:]

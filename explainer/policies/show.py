@@ -9,17 +9,17 @@ from explainer.kit.controls import chosen, shown
 from explainer.kit.slow import working
 from explainer.kit.words import count
 from explainer.policies.choice import LONGEST, PoliciesChoice
+from explainer.policies.controls import budget_slider
 from explainer.policies.rules import RULES
 from explainer.policies.runs import pair, prompt_of
 from explainer.policies.scene import scene as texts_side_by_side
 from explainer.policies.show_endless import endless
 from explainer.policies.show_first import first
 from explainer.policies.show_loss import loss
+from explainer.policies.show_which import which
 from explainer.policies.words import TEXTS, label, tell
 
 NAME = "policies"
-#: The slider's; an address may name any budget up to the model's positions.
-DRAGGED = 64
 OWN = "own"
 
 
@@ -52,7 +52,7 @@ def watching() -> None:
 
 
 def _controls(rule: str, text: str) -> None:
-    own, common, config = session.own(PoliciesChoice), session.common(), session.card().config
+    common, config = session.common(), session.card().config
     titles = {name: told["title"] for name, told in TEXTS["watch"].items()} | {OWN: label("page.own")}
     with st.container(horizontal=True, vertical_alignment="bottom", key="policy_controls"):
         st.selectbox(
@@ -73,15 +73,7 @@ def _controls(rule: str, text: str) -> None:
             on_change=chosen("p_policy", "policy"),
         )
         if RULES[rule].budgeted:
-            st.slider(
-                label("page.budget"),
-                0,
-                max(DRAGGED, own.budget),
-                **shown("p_budget", own.budget),
-                width=280,
-                help=tell("page.budget_help"),
-                on_change=chosen("p_budget", "budget"),
-            )
+            budget_slider("p_budget")
         for field, most in (("layer", config.n_layers), ("head", config.n_heads)):
             st.selectbox(
                 label(f"page.{field}"),
@@ -95,6 +87,7 @@ def _controls(rule: str, text: str) -> None:
 #: By the names of `choice.PARTS`.
 SHOWN: dict[str, Callable[[], None]] = {
     "watch": watching,
+    "which": which,
     "loss": loss,
     "endless": endless,
     "first": first,
