@@ -226,8 +226,8 @@ export function createRows(picture, fill) {
     const cell = matrix / head_dim;
     // Sixteen rows of history, the new one and the next, whole on the screen where that is possible: with
     // them the rows of q, of k and v, and of the output, the headings, and the story where it stands below.
-    const free = height - (wide ? 72 : 236) * zoom;
-    const row = Math.max(16, Math.min(46, Math.floor(free / 20.5) - 2));
+    const free = height - (wide ? 72 : 290) * zoom;
+    const row = Math.max(wide || phone ? 16 : 15, Math.min(46, Math.floor(free / 20.5) - 2));
     const rows = Math.max(17, Math.floor(free / (row + 2)) - 3);
     picture.classList.toggle("heat", cell < 21.5);
     set("--cell-font", `${Math.min(18, cell * 0.42, row * 0.56).toFixed(1)}px`);

@@ -191,6 +191,9 @@ def test_nothing_scrolls_sideways_and_a_projector_shows_it_whole(
         bottom = page.locator(".meter").bounding_box()
         assert bottom is not None
         assert bottom["y"] + bottom["height"] <= height
+        page.keyboard.press("ArrowRight")  # the stage with most to say; the controls have folded away
+        expect(page.locator(".over")).to_contain_text("Stage 5 of 5")
+        expect(page.locator(".why")).to_be_in_viewport(ratio=1)
 
 
 def test_nonsense_in_the_address_is_told_and_the_page_goes_on(page: Page, app_url: str) -> None:
