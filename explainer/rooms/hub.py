@@ -108,7 +108,7 @@ class Hub:
         await self._write(code, place)
 
     async def _write(self, code: str, place: Mapping[str, Any]) -> None:
-        await self.store.write(code, json.dumps(place, ensure_ascii=False, separators=(",", ":")))
+        await self.store.write(code, json.dumps(place, separators=(",", ":")))
         await self.store.tell(code, PLACE)
         await self.store.tell(code, CLASS)
 
@@ -303,4 +303,4 @@ class Hub:
 
 
 def _encoded(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(message, separators=(",", ":")).encode()
