@@ -18,6 +18,10 @@ STYLE = """<style>
 .kv-sizes dt { margin: 0; padding: 0; }
 .kv-sizes dt { font-size: 0.9rem; }
 .kv-sizes dd { margin: 0; font-size: 1.9rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
+@media (max-width: 900px) {
+  .st-key-calculator > .stLayoutWrapper > .stHorizontalBlock { flex-direction: column; gap: 1rem; }
+  .st-key-calculator > .stLayoutWrapper > .stHorizontalBlock > .stColumn { width: 100%; }
+}
 </style>"""
 
 st.html(STYLE)

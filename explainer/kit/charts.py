@@ -33,3 +33,8 @@ def plot_config(filename: str) -> dict[str, object]:
 def chart(figure: Any, filename: str, alt: str) -> None:
     """A figure, which saves itself as `filename`.png; `alt` is what a screen reader hears."""
     st.plotly_chart(figure, theme=None, config=plot_config(filename), alt=alt, key=f"chart_{filename}")
+
+
+def csv_button(text: str, label: str, filename: str) -> None:
+    """A button that saves a table as a file; the page stays as it is."""
+    st.download_button(label, text, filename, "text/csv", icon=":material/download:", on_click="ignore")

@@ -137,6 +137,9 @@ def _gpu_lines(
                 showarrow=False,
                 xanchor="left",
                 yanchor="bottom",
+                bgcolor=palette.paper,
+                borderpad=0,
+                opacity=0.9,
                 font={"size": 11, "color": palette.ink if chosen else palette.muted},
             )
 

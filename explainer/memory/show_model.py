@@ -1,11 +1,12 @@
 """The calculator on the page: what is chosen on the left, what follows from it on the right."""
 
+from collections.abc import Callable
 from dataclasses import fields
 
 import streamlit as st
 
 from explainer.kit import session
-from explainer.kit.charts import chart, palette
+from explainer.kit.charts import chart, csv_button, palette
 from explainer.kit.controls import chosen, picked, shown
 from explainer.kit.words import plain
 from explainer.memory import figures
@@ -19,7 +20,19 @@ from kvengine.presets import gpus, presets
 LINEAR, LOG = "linear", "log"
 
 
-def controls(*, memory: bool = True) -> Sum | None:
+def beside_controls(beside: Callable[[Sum], None]) -> Sum | None:
+    """The calculator's widgets, and beside them what `beside` makes of their sum, if there is one."""
+    with st.container(key="calculator"):
+        left, right = st.columns([5, 9], gap="large")
+    with left:
+        of = _controls()
+    if of is not None:
+        with right:
+            beside(of)
+    return of
+
+
+def _controls() -> Sum | None:
     """The widgets, and their sum; a sentence in place of it where the numbers make no sense."""
     own, card = session.own(MemoryChoice), session.card()
     known = models(card)
@@ -130,13 +143,9 @@ def results(of: Sum) -> None:
 def model(_ids: tuple[int, ...]) -> None:
     """The part of the page."""
     st.header(label("model.title"), anchor=False)
-    left, right = st.columns([5, 9], gap="large")
-    with left:
-        of = controls()
+    of = beside_controls(results)
     if of is None:
         return
-    with right:
-        results(of)
     own = session.own(MemoryChoice)
     log = own.axes != LINEAR
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -148,14 +157,7 @@ def model(_ids: tuple[int, ...]) -> None:
             required=True,
             on_change=chosen("m_axes", "axes"),
         )
-        st.download_button(
-            label("model.csv"),
-            said.to_csv(of),
-            label("model.csv_file"),
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        csv_button(said.to_csv(of), label("model.csv"), label("model.csv_file"))
         st.caption(tell("model.link"))
     left, right = st.columns(2)
     batch, tokens = said.sequences(of.batch), said.tokens(of.tokens)

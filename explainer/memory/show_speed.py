@@ -3,15 +3,16 @@
 import streamlit as st
 
 from explainer.kit import session
-from explainer.kit.charts import chart, palette, prose
+from explainer.kit.charts import chart, csv_button, palette, prose
 from explainer.kit.lab import LAB
 from explainer.kit.measure import Setting
 from explainer.kit.runs import begin, polling, watched
 from explainer.memory import figures
 from explainer.memory import speed_words as said
+from explainer.memory.calculator import Sum
 from explainer.memory.choice import LONGEST
 from explainer.memory.measure import Batches, Load
-from explainer.memory.show_model import controls
+from explainer.memory.show_model import beside_controls
 from explainer.memory.words import label
 from kvengine.batch import BatchPoint
 
@@ -27,17 +28,17 @@ def speed(ids: tuple[int, ...]) -> None:
     on = polling(RUN)
     st.fragment(_batches, run_every=on)(setting, on is not None)
     st.subheader(label("speed.bound_title"), anchor=False)
-    left, right = st.columns([5, 9], gap="large")
-    with left:
-        of = controls()
+    of = beside_controls(_bound)
     if of is None:
         return
-    with right:
-        prose(said.bound_line(of))
-        chart(figures.bounds(of, palette()), "decode-bound", label("speed.bound_alt"))
     st.markdown(f"**{label('speed.read')}**, {said.model_line(of)}")
     read = figures.read_bytes(said.read_points(of), palette())
     chart(read, "bytes-per-token-on-the-gpu", label("speed.bytes_alt"))
+
+
+def _bound(of: Sum) -> None:
+    prose(said.bound_line(of))
+    chart(figures.bounds(of, palette()), "decode-bound", label("speed.bound_alt"))
 
 
 def _batches(setting: Setting, was_polling: bool) -> None:
@@ -73,11 +74,4 @@ def _batches(setting: Setting, was_polling: bool) -> None:
     prose(said.proof_line(points))
     st.table(said.rows(points))
     st.caption(said.machine_line(found.setting, load))
-    st.download_button(
-        label("model.csv"),
-        said.to_csv(points),
-        label("speed.csv_file"),
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    csv_button(said.to_csv(points), label("model.csv"), label("speed.csv_file"))

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explainer.kit import scene, session
-from explainer.kit.charts import chart, palette, prose
+from explainer.kit.charts import chart, csv_button, palette, prose
 from explainer.kit.lab import LAB, TIME_LIMIT, Run
 from explainer.kit.measure import Setting
 from explainer.kit.sheet import to_csv
@@ -85,11 +85,4 @@ def _growth(name: str, ids: tuple[int, ...]) -> None:
     alt = label("trade.growth.alt", first=f"{found.used[0]:,}", last=f"{found.used[-1]:,}")
     chart(figures.straight(counts, found.used, palette()), "cache-growth", alt)
     lines = [{"tokens": n, "bytes": used} for n, used in zip(counts, found.used, strict=True)]
-    st.download_button(
-        label("trade.growth.csv"),
-        to_csv(lines),
-        label("trade.growth.csv_file"),
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    csv_button(to_csv(lines), label("trade.growth.csv"), label("trade.growth.csv_file"))

@@ -10,7 +10,7 @@ from explainer.kit.words import count
 from explainer.memory.calculator import Sum
 from explainer.memory.figures import BATCHES
 from explainer.memory.measure import Load
-from explainer.memory.words import WORDS, digits, small, tell
+from explainer.memory.words import WORDS, digits, label, small, tell
 from kvengine import Config
 from kvengine.batch import BatchPoint
 from kvengine.cost import cache_bytes, weight_floats
@@ -32,7 +32,8 @@ def read_points(of: Sum) -> list[tuple[int, float, float]]:
 
 
 def model_line(of: Sum) -> str:
-    return f"{of.model.name}, {count(of.tokens, 'token')}"
+    least = f", {label('speed.at_least')}" if of.model.active != of.model.parameters else ""
+    return f"{of.model.name}, {count(of.tokens, 'token')}{least}"
 
 
 def measured_line(points: Sequence[BatchPoint]) -> str:
