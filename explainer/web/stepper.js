@@ -117,7 +117,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
 
   const take = createTake(root, {
     saves: Boolean(scene.saves),
-    whole: async () => scene.whole?.(),
+    whole: async () => ({ at: place, ...(await scene.whole?.()) }),
     pages: scene.handout ? copies : null,
   });
   const buttons = createRail(rail, scene, take, {
