@@ -42,12 +42,16 @@ def way_of(path: int, registered: Sequence[str]) -> Way:
 
 
 def onward(here: str, way: Way, seen: Collection[str]) -> str:
-    """The page that comes next: the one after this one; from beside the way, the first one not seen yet."""
+    """The page that comes next: the one after this one; from beside the way, the first one not seen yet.
+
+    When the whole way is seen it is `after`, and from there the way's beginning.
+    """
     if here in way.pages[:-1]:
         return way.pages[way.pages.index(here) + 1]
     if here in way.pages:
         return way.after
-    return next((page for page in way.pages if page not in seen), way.after)
+    unseen = next((page for page in way.pages if page not in seen), way.after)
+    return unseen if unseen != here else way.pages[0]
 
 
 def place(here: str, way: Way, seen: Collection[str]) -> str:

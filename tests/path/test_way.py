@@ -14,15 +14,13 @@ from kvengine import available_models
 
 FILES = tuple(page.file for page in PAGES)
 LARGEST = next(card.config for card in available_models() if card.name == "stories-1m-h8-kv8")
-#: Pages that are on a path and yet to come.
-TO_COME = {"policies"}
 
 
 def test_every_path_begins_at_the_start_and_names_no_page_twice() -> None:
     for told in TOLD["path"]:
         assert told["pages"][0] == FILES[0]
         assert len(set(told["pages"])) == len(told["pages"])
-        assert {*told["pages"], told["after"]} <= set(FILES) | TO_COME
+        assert {*told["pages"], told["after"]} <= set(FILES)
 
 
 def test_the_address_knows_as_many_paths_as_there_are() -> None:
@@ -36,6 +34,14 @@ def test_next_leads_through_the_whole_way_in_its_order_and_beyond(path: int) -> 
         been.append(onward(been[-1], way, been))
     assert tuple(been) == way.pages
     assert onward(been[-1], way, been) in FILES
+
+
+@pytest.mark.parametrize("path", range(len(TOLD["path"]) + 1))
+@pytest.mark.parametrize("here", FILES)
+def test_no_page_leads_to_itself_whatever_was_seen(path: int, here: str) -> None:
+    way = way_of(path, FILES)
+    for seen in ({here}, {*way.pages, here}, set(FILES)):
+        assert onward(here, way, seen) in set(FILES) - {here}
 
 
 def test_a_page_that_is_not_there_is_left_out() -> None:
