@@ -29,6 +29,14 @@ REAL_EXAMPLES = (
 #: looks most at what the default prompt asks for: at “to” it puts 0.87 of its weight on “Sara”.
 OPENS_AT = {SMOLLM2: (21, 8)}
 
+_TITLES = {SMOLLM2: "SmolLM2"}
+
+
+def titled(name: str) -> str:
+    """A real model's name, short where it is known."""
+    return _TITLES.get(name, name)
+
+
 #: Longer prompts are refused by the widget; an address may hold no more either.
 LONGEST_PROMPT = 10_000
 

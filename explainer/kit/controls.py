@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from explainer.kit.cache import cards, chat_template, further
-from explainer.kit.choice import EXAMPLES, LONGEST_PROMPT, REAL_EXAMPLES, Common
+from explainer.kit.choice import EXAMPLES, LONGEST_PROMPT, REAL_EXAMPLES, Common, titled
 from explainer.kit.session import card, choose, choose_prompt, common, current, notes
 from explainer.kit.words import count, plain
 
@@ -133,16 +133,16 @@ def _draw(row: DeltaGenerator, c: Common) -> None:
 
 
 def _model_control(c: Common) -> None:
-    sizes = {k.name: f"{k.name}, {k.parameters / 1e6:,.0f} million weights" for k in further()}
+    sizes = {k.name: f"{titled(k.name)}, {k.parameters / 1e6:,.0f}M weights" for k in further()}
     st.selectbox(
         "Model",
         ("", *sizes),
         **shown("w_model", c.model, among=("", *sizes)),
-        width=190,
-        format_func=lambda name: sizes.get(name, "Stories, 1 million weights"),
+        width=225,
+        format_func=lambda name: sizes.get(name, "Stories, 1M weights"),
         on_change=chosen("w_model", "model"),
         help="The small models write children's stories, and each of their numbers fits on the page. A real "
-        "language model is slower and larger; what is computed and kept is the same.",
+        "language model is slower and larger; what is computed and kept is the same. 1M: a million.",
     )
 
 
