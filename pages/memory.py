@@ -19,8 +19,8 @@ STYLE = """<style>
 .kv-sizes dt { font-size: 0.9rem; }
 .kv-sizes dd { margin: 0; font-size: 1.9rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 @media (max-width: 900px) {
-  .st-key-calculator > .stLayoutWrapper > .stHorizontalBlock { flex-direction: column; gap: 1rem; }
-  .st-key-calculator > .stLayoutWrapper > .stHorizontalBlock > .stColumn { width: 100%; }
+  .st-key-calculator > [data-testid="stLayoutWrapper"] > .stHorizontalBlock { flex-wrap: wrap; gap: 1rem; }
+  .st-key-calculator > [data-testid="stLayoutWrapper"] > .stHorizontalBlock > .stColumn { min-width: 100%; }
 }
 </style>"""
 

@@ -118,12 +118,13 @@ def _own_numbers(own: MemoryChoice) -> None:
         typed = {name: picked(f"m_own_{name}", getattr(numbers, name)) for name in names}
         session.choose(own=Numbers(**typed).said)
 
-    for start in range(0, len(names), 4):
-        for column, name in zip(st.columns(4), names[start : start + 4], strict=True):
-            column.text_input(
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        for name in names:
+            st.text_input(
                 label(f"model.{name}"),
                 **shown(f"m_own_{name}", getattr(numbers, name)),
                 max_chars=24,
+                width=100,
                 on_change=change,
             )
 
