@@ -69,7 +69,8 @@ export function createRail(rail, scene, take, on) {
   const rows = [...groups].map(([name, list]) => (name ? [el("span.group", {}, name), list] : [list]));
   if (scene.small) rows.length = 0;
   rows.push([...(rows.pop() ?? []), moves]);
-  rail.replaceChildren(...rows.map((row) => el("div.rail-row", {}, ...row)), ending);
+  const lines = el("div.rail-lines", {}, ...rows.map((row) => el("div.rail-row", {}, ...row)));
+  rail.replaceChildren(lines, ending);
 
   let current = 0;
 
@@ -78,7 +79,8 @@ export function createRail(rail, scene, take, on) {
     if (n === current || !rail.closest(".phone")) return;
     current = n;
     requestAnimationFrame(() => {
-      const line = stages[n - 1].closest("ol");
+      const own = stages[n - 1].closest("ol");
+      const line = lines.scrollWidth > lines.clientWidth ? lines : own; // all stages stand in one, or each group in its own
       const item = stages[n - 1].parentElement;
       line.scrollLeft = item.offsetLeft - line.offsetLeft - (line.clientWidth - item.offsetWidth) / 2;
     });

@@ -1,30 +1,54 @@
-// What an experiment came to: two texts side by side, word for word, and its numbers. And all that could be kept.
+// What an experiment came to: two texts, word above word, and its numbers. And all that could be kept.
 
 import { el, num } from "../web/dom.js";
 import { fill } from "../web/words.js";
 
 const shown = (words) => words.replaceAll("\n", "⏎ ");
 
-/** A text, word by word; a word that should not be there is struck under and marked. */
-function written(title, given, words, kind) {
-  const parts = words.flatMap(([word, right]) => {
-    const space = word.trim() ? word.match(/^ */)[0] : "";
-    const rest = shown(word.slice(space.length));
-    return [space, el(right ? "span.right-word" : "span.other-word", {}, rest.trim() ? rest : "␣")];
-  });
-  return el(
-    `section.outcome.${kind}`,
-    {},
-    el("h3", {}, title),
-    el("p.outcome-text", {}, el("span.quiet", {}, given), ...parts),
-  );
-}
-
 /** The beginning of a text, cut where it is long. */
 const short = (texts) => {
   const all = texts.map(shown).join("");
   return all.length > 26 ? `…${all.slice(-26).replace(/^\S* /, "")}` : all;
 };
+
+/**
+ * The text as it should be, and what it becomes: each word below the one whose place it takes. Where there is little
+ * room a text stands in lines, and the other below it.
+ * @param {any} scene
+ * @param {string} how
+ */
+export function textsOf(scene, how) {
+  const words = scene.words.result;
+  const given = short(scene.library.texts.slice(0, scene.library.first + 1));
+  const found = scene.experiments[how].words;
+  const first = found.findIndex(([, right]) => !right);
+  const cell = ([word, right], i, shows) => {
+    const space = word.trim() ? word.match(/^ */)[0] : "";
+    const rest = shown(word.slice(space.length));
+    const mark = shows && i === first ? el("small", {}, words.first) : null;
+    return el(
+      `td${i === first ? ".first-other" : ""}`,
+      {},
+      mark,
+      space,
+      el(right ? "span.right-word" : "span.other-word", {}, rest.trim() ? rest : "␣"),
+    );
+  };
+  const line = (kind, list) =>
+    el(
+      `tr.${kind}`,
+      {},
+      el("th", { scope: "row" }, words[kind]),
+      el("td.given.quiet", {}, given),
+      ...list.map((word, i) => cell(word, i, kind === "should")),
+    );
+  return el(
+    "table.texts",
+    { "data-tells": true },
+    el("caption.sr", {}, words.texts),
+    el("tbody", {}, line("should", scene.experiments.right.words), line("got", found)),
+  );
+}
 
 /**
  * @param {any} scene
@@ -34,7 +58,6 @@ export function outcomeOf(scene, how) {
   const found = scene.experiments[how];
   const { right } = scene.experiments;
   const words = scene.words.result;
-  const given = short(scene.library.texts.slice(0, scene.library.first + 1));
   const fact = (name, value, should) =>
     el(
       "div",
@@ -46,8 +69,6 @@ export function outcomeOf(scene, how) {
     "div.outcomes",
     { "data-tells": true },
     el("p.verdict", { "data-kind": found.kind }, found.verdict),
-    written(words.should, given, right.words, "should"),
-    written(words.got, given, found.words, "got"),
     el(
       "dl.facts",
       {},

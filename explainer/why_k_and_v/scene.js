@@ -10,7 +10,7 @@ import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill } from "../web/words.js";
 import { describeCell } from "./cell.js";
-import { keptOf } from "./experiment.js";
+import { keptOf, textsOf } from "./experiment.js";
 import { heldLegend, layersOf } from "./layers.js";
 import { createNaming } from "./naming.js";
 import { createReads } from "./reads.js";
@@ -140,7 +140,7 @@ export default function whyKAndV(root) {
     if (now) visit.show(now, columnRoom());
     above.textContent = views.stageOf(key()).title;
     const picking = picture.querySelector(".pick-token:focus");
-    swap(picture, [above, ...(PICTURES[key()]?.() ?? [visit.node])]);
+    swap(picture, [above, ...(PICTURES[key()]?.() ?? [textsOf(scene, key()), visit.node])]);
     if (picking) focus(".pick-token[aria-pressed=true]");
     if (key() === "roles") {
       const { labels } = scene.library;
@@ -164,9 +164,10 @@ export default function whyKAndV(root) {
     const { width, height, wide, phone } = size;
     const zoom = phone ? 1 : Math.max(1, Math.min(1.5, width / 1400, height / 640));
     root.style.setProperty("font-size", `${(15 * zoom).toFixed(2)}px`);
-    const free = height - (key() === "name" ? 120 : 60) - (wide ? 0 : 40);
+    const more = key() === "name" || isExperiment(key()); // what stands above the visit
+    const free = height - (more ? 130 : 60) - (wide ? 0 : 40);
     if (size.presenting) {
-      const rest = key() === "name" ? height * 0.2 : height * 0.31; // beside the texts, which have their size
+      const rest = more ? height * 0.2 : height * 0.31; // beside the texts, which have their size
       stage.picture.style.setProperty("--book", `${Math.round(rest * 0.5)}px`);
       stage.picture.style.setProperty("--fan", `${Math.round(rest * 0.3)}px`);
       return;
