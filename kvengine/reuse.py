@@ -1,10 +1,11 @@
 """A request served from a prefix cache, held against the same one computed in full; and where two texts part.
 
-Both ways run `prefill` and decode token by token; the clock takes them in turn.
+`serve` answers, `prove` computes the same without the store and compares, `first_token` takes the times of
+both in turn: three steps, so that nobody waits for the proof before they see the answer.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,33 +13,25 @@ import torch
 from torch import Tensor
 
 from kvengine.compare import agree
-from kvengine.cost import pass_cost
+from kvengine.cost import cache_bytes, pass_cost
 from kvengine.generate import Sampler, greedy
 from kvengine.hardware import synchronize
 from kvengine.model import Transformer
-from kvengine.prefix import Change, Prefill, PrefixCache, Slab, keep, prefill
+from kvengine.prefix import Change, Prefill, PrefixCache, Slab, keep, prefill, prefix_cache
 from kvengine.timing import Clock
 from kvengine.tokenizer import END_OF_TEXT
 
 
 @dataclass(frozen=True)
 class Served:
-    """One request, with the reused beginning and without it.
+    """One request: `reused` of its tokens were read, the others computed, and an answer was written.
 
-    `seconds` to the first token and `multiplications` of the prefill are (with, without). `differences` are
-    the largest between both ways: of the prompt's keys and values, and of the logits while the answers agree.
-    `gap` is the smallest distance between the two highest logits in that time: a difference of less than half
-    of it cannot change which is highest.
+    `multiplications` of the prefill are (with the store, without it); `change` is what it did to the store.
     """
 
     token_ids: tuple[int, ...]
     reused: int
     answer_ids: tuple[int, ...]
-    plain_ids: tuple[int, ...]  # the answer without reuse
-    differences: dict[str, float]
-    numbers: int  # compared in all
-    gap: float
-    seconds: tuple[float, float]
     multiplications: tuple[int, int]
     change: Change[Slab]
 
@@ -46,9 +39,30 @@ class Served:
     def computed(self) -> int:
         return len(self.token_ids) - self.reused
 
-    @property
-    def same_answer(self) -> bool:
-        return self.answer_ids == self.plain_ids
+
+@dataclass(frozen=True)
+class Computed:
+    """What a request computed: the keys and values of its prompt and answer, and the logits [vocab_size] that
+    each token of the answer was chosen from."""
+
+    prefill: Prefill
+    logits: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A request held against the same one without the store.
+
+    `differences` are the largest between both: of the prompt's keys and values, and of the logits while the
+    answers agree. `gap` is the smallest distance between the two highest logits in that time: a difference of
+    less than half of it cannot change which is highest.
+    """
+
+    plain_ids: tuple[int, ...]  # the answer without the store
+    same_answer: bool
+    differences: dict[str, float]
+    numbers: int  # compared in all
+    gap: float
 
 
 @torch.inference_mode()
@@ -59,62 +73,104 @@ def serve(
     *,
     new_tokens: int,
     sampler: Sampler = greedy,
-    runs: int = 5,
-    clock: Clock = time.perf_counter,
-) -> Served:
+) -> tuple[Served, Computed]:
     """Answer a prompt with at most `new_tokens` tokens, and keep it and its answer for later requests.
 
-    The last token of the answer never ran through the model: it has no keys and values to keep. The times are
-    the fastest of `runs` each, looking up and copying included; nothing else should run meanwhile.
-    Raises what `prefill` raises, and for an answer past the model's positions `ContextLengthError`.
+    The last token of the answer never ran through the model: it has no keys and values to keep. Raises what
+    `prefill` raises, and for an answer past the model's positions `ContextLengthError`.
     """
-    seconds = _times(model, token_ids, prefixes, runs, clock)
     ours = prefill(model, token_ids, prefixes, room=new_tokens)
-    full = prefill(model, token_ids, room=new_tokens)
-    n = len(token_ids)
-    pairs = {"K": (ours.cache.k, full.cache.k), "V": (ours.cache.v, full.cache.v)}
-    differences = {name: float((a[..., :n, :] - b[..., :n, :]).abs().max()) for name, (a, b) in pairs.items()}
-    answer, logits = _go_on(model, token_ids, ours, new_tokens, sampler)
-    plain, plain_logits = _go_on(model, token_ids, full, new_tokens, sampler)
-    agree = 1 + next(
-        (i for i, (a, b) in enumerate(zip(answer, plain, strict=False)) if a != b), len(answer) - 1
-    )
-    both = logits[:agree], plain_logits[:agree]
-    differences["logits"] = max(float((a - b).abs().max()) for a, b in zip(*both, strict=True))
-    highest = [one.topk(2).values for one in both[1]]
+    answer, logits = answer_behind(model, token_ids, ours, new_tokens, sampler)
     change = keep(prefixes, (*token_ids, *answer), ours.cache)
-    reused = ours.reused
+    n, reused = len(token_ids), ours.reused
     cost = pass_cost(model.config, q_len=n - reused, start=reused), pass_cost(model.config, q_len=n)
-    return Served(
-        token_ids=tuple(token_ids),
-        reused=reused,
-        answer_ids=answer,
+    counts = cost[0].multiplications, cost[1].multiplications
+    return Served(tuple(token_ids), reused, answer, counts, change), Computed(ours, tuple(logits))
+
+
+@torch.inference_mode()
+def prove(model: Transformer, served: Served, computed: Computed, *, sampler: Sampler = greedy) -> Proof:
+    """Compute a request's prompt and answer without the store, and compare all that `serve` computed."""
+    n, config = len(served.token_ids), model.config
+    full = prefill(model, served.token_ids, room=len(served.answer_ids))
+    ours = computed.prefill.cache
+    pairs = {"K": (ours.k, full.cache.k), "V": (ours.v, full.cache.v)}
+    differences = {name: float((a[..., :n, :] - b[..., :n, :]).abs().max()) for name, (a, b) in pairs.items()}
+    plain, logits = answer_behind(model, served.token_ids, full, len(served.answer_ids), sampler)
+    both = list(zip(served.answer_ids, plain, strict=False))
+    same = 1 + next((i for i, (a, b) in enumerate(both) if a != b), len(both) - 1)
+    differences["logits"] = max(
+        float((a - b).abs().max()) for a, b in zip(computed.logits[:same], logits[:same], strict=True)
+    )
+    highest = [one.topk(2).values for one in logits[:same]]
+    return Proof(
         plain_ids=plain,
+        same_answer=served.answer_ids == plain,
         differences=differences,
-        numbers=n * model.config.kv_floats_per_token + agree * model.config.vocab_size,
+        numbers=n * config.kv_floats_per_token + same * config.vocab_size,
         gap=min(float(best - second) for best, second in highest),
-        seconds=seconds,
-        multiplications=(cost[0].multiplications, cost[1].multiplications),
-        change=change,
     )
 
 
-def _times(
-    model: Transformer, token_ids: Sequence[int], prefixes: PrefixCache[Slab], runs: int, clock: Clock
-) -> tuple[float, float]:
-    """Seconds to the first token with the known beginning and without, in turn."""
+@dataclass(frozen=True)
+class Close:
+    """Where two tokens were closest in an answer, and how it ended in another run of the same request.
 
-    def timed(known: PrefixCache[Slab] | None) -> float:
-        began = clock()
-        int(prefill(model, token_ids, known, counted=False).logits.argmax())
-        synchronize(model.device)
-        return clock() - began
+    `token_ids` are the two, the first run's choice first; `leads` how far its logit was ahead of the other's
+    in the first run and in the second. `largest` is the largest difference between both runs' logits there.
+    """
 
-    pairs = [(timed(prefixes), timed(None)) for _ in range(runs)]
-    return min(ours for ours, _ in pairs), min(full for _, full in pairs)
+    token_ids: tuple[int, int]
+    leads: tuple[float, float]
+    largest: float
 
 
-def _go_on(
+def closest(one: Computed, other: Computed) -> Close:
+    """The closest place of a greedy answer, up to where the other run chose another token."""
+    found = []
+    for a, b in zip(one.logits, other.logits, strict=False):
+        best = int(a.argmax())
+        won, rest = int(b.argmax()), a.clone()
+        rest[best] = -torch.inf
+        second = won if won != best else int(rest.argmax())
+        leads = float(a[best] - a[second]), float(b[best] - b[second])
+        found.append(Close((best, second), leads, float((a - b).abs().max())))
+        if won != best:
+            return found[-1]
+    return min(found, key=lambda close: close.leads[0])
+
+
+def seconds_to_first(model: Transformer, run: Callable[[], Prefill], clock: Clock) -> float:
+    """Seconds that a prefill takes until its first token is known."""
+    began = clock()
+    int(run().logits.argmax())
+    synchronize(model.device)
+    return clock() - began
+
+
+def first_token(
+    model: Transformer,
+    token_ids: Sequence[int],
+    *,
+    reused: int,
+    block: int,
+    runs: int,
+    clock: Clock = time.perf_counter,
+) -> Iterator[tuple[float, float]]:
+    """Seconds to the first token with `reused` tokens in a store, in blocks of `block`, and without, in turn.
+
+    Looking the blocks up and copying them is included; nothing else should run meanwhile.
+    """
+    known = token_ids[:reused]
+    prefixes = prefix_cache(model.config, block_size=block, budget=cache_bytes(model.config, reused))
+    if known:
+        keep(prefixes, known, prefill(model, known).cache)
+    for _ in range(runs):
+        ours = seconds_to_first(model, lambda: prefill(model, token_ids, prefixes), clock)
+        yield ours, seconds_to_first(model, lambda: prefill(model, token_ids), clock)
+
+
+def answer_behind(
     model: Transformer, token_ids: Sequence[int], found: Prefill, most: int, sampler: Sampler
 ) -> tuple[tuple[int, ...], list[Tensor]]:
     """The answer behind a prefill, to its end or `most` tokens, and the logits that each was chosen from."""
@@ -159,98 +215,3 @@ def parted(
         sides.append((equal & found, np.where(found, largest, 0)))
     (k_same, k_largest), (v_same, v_largest) = sides
     return Parted(found, k_same, v_same, k_largest, v_largest)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One question behind a document: with the document's rows kept, and with all of it computed again.
-
-    `seconds` to the first token and `multiplications` of the prefill are (kept, again); `difference` is the
-    largest between the logits of the first token.
-    """
-
-    question_ids: tuple[int, ...]
-    answer_ids: tuple[int, ...]
-    plain_ids: tuple[int, ...]
-    difference: float
-    seconds: tuple[float, float]
-    multiplications: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A document whose keys and values were computed ahead, once, and what was asked behind it.
-
-    Cache-augmented generation: arXiv 2412.15605. `seconds` and `multiplications` are those of loading it.
-    """
-
-    document_ids: tuple[int, ...]
-    nbytes: int
-    seconds: float
-    multiplications: int
-    questions: tuple[Asked, ...]
-
-
-@torch.inference_mode()
-def ask_behind(
-    model: Transformer,
-    document_ids: Sequence[int],
-    questions: Sequence[Sequence[int]],
-    *,
-    new_tokens: int,
-    sampler: Sampler = greedy,
-    runs: int = 3,
-    clock: Clock = time.perf_counter,
-) -> Loaded:
-    """Load a document once; put each question behind it, answer, and cut the cache back to the document.
-
-    The times are the fastest of `runs`, both ways in turn; nothing else should run meanwhile. Raises what
-    `prefill` raises, and `ContextLengthError` where the longest answer would outgrow the model.
-    """
-    n = len(document_ids)
-    room = max((len(question) for question in questions), default=0) + new_tokens
-    loading = []
-    for _ in range(runs):
-        began = clock()
-        loaded = prefill(model, document_ids, room=room)
-        synchronize(model.device)
-        loading.append(clock() - began)
-    cache = loaded.cache
-    nbytes = cache.used_bytes
-
-    def behind(question: Sequence[int]) -> Prefill:
-        cache.crop(n)
-        ids = torch.tensor([list(question)], device=model.device)
-        return Prefill(n, cache, model(ids, cache, last_only=True)[0, -1])
-
-    def timed(run: Callable[[], Prefill]) -> float:
-        began = clock()
-        int(run().logits.argmax())
-        synchronize(model.device)
-        return clock() - began
-
-    found = []
-    for question in questions:
-        ids = (*document_ids, *question)
-
-        def again(ids: Sequence[int] = ids) -> Prefill:
-            return prefill(model, ids, room=new_tokens)
-
-        def kept(question: Sequence[int] = question) -> Prefill:
-            return behind(question)
-
-        pairs = [(timed(kept), timed(again)) for _ in range(runs)]
-        ours, full = kept(), again()
-        costs = pass_cost(model.config, q_len=len(question), start=n), pass_cost(model.config, q_len=len(ids))
-        found.append(
-            Asked(
-                question_ids=tuple(question),
-                answer_ids=_go_on(model, ids, ours, new_tokens, sampler)[0],
-                plain_ids=_go_on(model, ids, full, new_tokens, sampler)[0],
-                difference=float((ours.logits - full.logits).abs().max()),
-                seconds=(min(a for a, _ in pairs), min(b for _, b in pairs)),
-                multiplications=(costs[0].multiplications, costs[1].multiplications),
-            )
-        )
-    load = pass_cost(model.config, q_len=n).multiplications
-    return Loaded(tuple(document_ids), nbytes, min(loading), load, tuple(found))

@@ -23,6 +23,11 @@ def act() -> None:
         session.choose(**changes)
 
 
+def look() -> None:
+    """The scene waits for what comes after an answer, or wants another part."""
+    here.look(scene.sent(NAME, "want"), room)
+
+
 asked = scene.sent(NAME, "want") or {}
 wanted = asked if asked.get("revision") == session.revision() else {}
 part, wrong = here.place(wanted, own)
@@ -40,5 +45,5 @@ scene.mount(
     },
     on_act_change=act,
     on_controls_change=lambda: None,
-    on_want_change=lambda: None,
+    on_want_change=look,
 )

@@ -6,7 +6,7 @@ from explainer.kit.shelf import Shelf
 from explainer.prompt_caching.choice import ANSWER, LONGEST, TEXTS
 from explainer.prompt_caching.room import prompt_of
 from kvengine import PromptError, sampler
-from kvengine.reuse import Loaded, ask_behind
+from kvengine.ahead import Loaded, ask_behind
 
 #: The document, and the questions behind it.
 DEFAULT: tuple[str, ...] = (TEXTS["ahead"]["document"], *TEXTS["ahead"]["questions"])

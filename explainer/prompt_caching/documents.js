@@ -3,6 +3,8 @@
 import { el } from "../web/dom.js";
 import { fill } from "../web/words.js";
 
+const LOOK = 400; // ms between two looks at what is being measured
+
 /** @param {import("./scene.js").Around} around */
 export function createDocuments(around) {
   const words = around.words().documents;
@@ -26,6 +28,8 @@ export function createDocuments(around) {
     found,
   );
   let inputs = [];
+  let given = ""; // the texts as Python sent them last
+  let timer = 0;
   run.onclick = () => around.act("ahead", { texts: [area.value, ...inputs.map((input) => input.value)] });
 
   const bar = (kind, share) => el(`i.${kind}`, { style: `width:${100 * share}%` });
@@ -50,11 +54,15 @@ export function createDocuments(around) {
       el(
         "td",
         {},
-        el("b", {}, row.time[0]),
-        el("span.quiet", {}, ` ${words.kept}`),
-        el("br"),
-        row.time[1],
-        el("span.quiet", {}, ` ${words.again}`),
+        ...(row.time.length
+          ? [
+              el("b", {}, row.time[0]),
+              el("span.quiet", {}, ` ${words.kept}`),
+              el("br"),
+              row.time[1],
+              el("span.quiet", {}, ` ${words.again}`),
+            ]
+          : []),
       ),
     );
   }
@@ -87,7 +95,7 @@ export function createDocuments(around) {
             {},
             el("th", { scope: "row" }, words.load),
             el("td", {}, el("span.both", {}, el("b", {}, load.work), track(bar("need", load.share)))),
-            el("td", {}, el("b", {}, load.time)),
+            el("td", {}, load.time ? el("b", {}, load.time) : el("span.quiet", {}, told.late)),
           ),
           ...told.rows.map((row, i) => drawRow(asked[i], row)),
         ),
@@ -101,16 +109,22 @@ export function createDocuments(around) {
   return {
     node,
     show(data) {
-      const [text, ...asked] = data.texts;
-      label.textContent = fill(words.document, { tokens: data.found?.tokens ?? "…" });
-      area.value = text;
-      area.maxLength = data.longest;
-      inputs = asked.map((question, i) =>
-        el("input", { type: "text", value: question, "aria-label": `${words.questions} ${i + 1}` }),
-      );
-      questions.replaceChildren(el("span.quiet", {}, words.questions), ...inputs);
-      error.textContent = data.error;
+      const { found: told, texts, error: refused, longest } = data;
+      const [text, ...asked] = texts;
+      label.textContent = fill(words.document, { tokens: told?.tokens ?? "…" });
+      if (String(texts) !== given) {
+        area.value = text;
+        area.maxLength = longest;
+        inputs = asked.map((question, i) =>
+          el("input", { type: "text", value: question, "aria-label": `${words.questions} ${i + 1}` }),
+        );
+        questions.replaceChildren(el("span.quiet", {}, words.questions), ...inputs);
+      }
+      given = String(texts);
+      error.textContent = refused;
       draw(data);
+      clearTimeout(timer);
+      if (told?.pending) timer = setTimeout(() => node.isConnected && around.look({ document: true }), LOOK);
     },
   };
 }

@@ -1,6 +1,6 @@
 // What breaks it: a first request, a second one, a guess, and then layer by layer what became of the rows.
 
-import { questionOf } from "../web/asking.js";
+import { counted, questionOf } from "../web/asking.js";
 import { el } from "../web/dom.js";
 import { fill, say } from "../web/words.js";
 import { legend, tokenStrip } from "./tokens.js";
@@ -14,6 +14,7 @@ export function createMistakes(around, scene) {
   let body = null;
   let wrong = scene.wrong;
   const answered = new Map(); // by mistake and block: what was chosen, null for no answer
+  let score = null; // of the session, a line
 
   const list = el("div.mistake-list", { role: "group", "aria-label": words.group });
   const what = el("p.what");
@@ -108,6 +109,7 @@ export function createMistakes(around, scene) {
 
   function reveal(question, chosen) {
     answered.set(name(), chosen);
+    score = chosen === null ? null : counted(chosen === question.answer);
     draw(question);
     around.live.textContent = `${asking.textContent} ${outcome.textContent}`;
     /** @type {HTMLElement} */ (outcome.querySelector(".told"))?.focus();
@@ -135,7 +137,7 @@ export function createMistakes(around, scene) {
       const right = chosen === answer;
       lines.push(el("p.verdict", {}, right ? "✓ Right." : `✗ Not “${options[chosen].text}”.`));
       if (!right) lines.push(el("p", {}, options[chosen].why));
-      lines.push(el("p", {}, options[answer].why));
+      lines.push(el("p", {}, options[answer].why), ...(score ? [score] : []));
     }
     asking.replaceChildren(...lines);
   }
@@ -153,7 +155,7 @@ export function createMistakes(around, scene) {
               "div.told",
               { tabindex: "-1" },
               el("p.line", {}, fill(words.verdict, body.values), " ", fill(words.counted, body.values)),
-              el("p", {}, ...say(mistake.because, body.values)),
+              el("p", {}, ...say(mistake[body.because], body.values)),
             ),
             ...drawLayers(),
             el("p.quiet", {}, fill(words.largest, body.values)),

@@ -7,6 +7,7 @@ import { choice, legend, tokenStrip } from "./tokens.js";
 import { drawTree } from "./tree.js";
 
 const PARTS = ["system", "documents", "question"];
+const LOOK = 400; // ms between two looks at what is being measured
 
 /** @param {import("./scene.js").Around} around */
 export function createRequests(around) {
@@ -14,6 +15,11 @@ export function createRequests(around) {
   let body = null;
   let chosen = null; // the number of the request that is shown, the last one otherwise
   let newest = 0;
+  let given = {}; // the texts as Python sent them last
+  let drawn = ""; // what the picture was made of
+  let heard = ""; // what was read aloud last
+  let provedOf = 0; // the request whose proof is shown
+  let timer = 0;
 
   const areas = Object.fromEntries(
     PARTS.map((name) => {
@@ -119,14 +125,18 @@ export function createRequests(around) {
         );
         button.onclick = () => {
           chosen = each.number;
-          draw(true);
+          draw();
+          around.live.textContent = told.textContent;
+          lookAgain(entryShown());
         };
         return button;
       }),
     );
   }
 
-  function drawNumber(name, { said, share }) {
+  function drawNumber(name, number, late) {
+    if (!number) return el("div", {}, el("dt", {}, words.number[name]), el("dd.quiet", {}, late));
+    const { said, share } = number;
     const [ours, full] = share;
     const track = (...bars) => el("div.track", { "aria-hidden": "true" }, ...bars);
     const bar = (kind, part) => el(`i.${kind}`, { style: `width:${100 * part}%` });
@@ -142,8 +152,12 @@ export function createRequests(around) {
     );
   }
 
-  function draw(spoken = false) {
-    const entry = body.entries.find((each) => each.number === chosen) ?? body.entries.at(-1);
+  const entryShown = () => body.entries.find((each) => each.number === chosen) ?? body.entries.at(-1);
+
+  /** All of it: another request is shown, or another one was sent. */
+  function draw() {
+    const entry = entryShown();
+    provedOf = 0;
     found.classList.toggle("empty", !entry);
     drawHistory(entry);
     // One click makes the point: it is the one that stands out until it was made.
@@ -156,8 +170,6 @@ export function createRequests(around) {
       treeTitle.textContent = "";
       return;
     }
-    const { line } = entry;
-    told.replaceChildren(...say(line.text, line.values));
     /** @type {{[at: number]: string}} */
     const names = {};
     let at = 0;
@@ -165,8 +177,8 @@ export function createRequests(around) {
       if (entry.sizes[i]) names[at] = words.name[name];
       at += entry.sizes[i];
     });
-    const label = told.textContent;
     const state = (i) => (i < entry.reused ? "read" : "computed");
+    const label = fill(words.request, { number: String(entry.number) });
     strip.replaceChildren(
       tokenStrip({ labels: entry.labels, block: body.block, state, names, answer: entry.answer, label }),
     );
@@ -178,16 +190,35 @@ export function createRequests(around) {
         ["answer", words.legend.answer],
       ]),
     );
-    numbers.replaceChildren(...Object.entries(entry.numbers).map(([name, count]) => drawNumber(name, count)));
-    numbers.title = fill(words.number.measured, { runs: body.runs });
-    const details = proof(entry.proof, words.proof, proved.querySelector("details")?.open);
-    details.append(...entry.proof_lines.map(({ text, values }) => el("p", {}, ...say(text, values))));
-    details.append(el("p.quiet", {}, fill(words.number.measured, { runs: body.runs })));
-    proved.replaceChildren(details);
     const { stored: bytes, budget, rate } = entry.tree;
     treeTitle.textContent = fill(words.tree.title, { bytes, budget, rate });
     tree.replaceChildren(drawTree(entry.tree, words));
-    if (spoken) around.live.textContent = told.textContent;
+    drawLate(entry);
+  }
+
+  /** What comes after the answer: the proof, and the time. */
+  function drawLate(entry) {
+    const { line, late } = entry;
+    told.replaceChildren(...say(line.text, line.values));
+    const counts = Object.entries(entry.numbers);
+    numbers.replaceChildren(...counts.map(([name, count]) => drawNumber(name, count, late)));
+    const measured = fill(words.number.measured, { runs: body.runs });
+    numbers.title = measured;
+    if (!entry.proof) return proved.replaceChildren(el("p.quiet", {}, words.proof.proving));
+    if (provedOf === entry.number) return; // somebody may be reading it
+    provedOf = entry.number;
+    const details = proof(entry.proof, words.proof, proved.querySelector("details")?.open);
+    details.append(...entry.proof_lines.map(({ text, values }) => el("p", {}, ...say(text, values))));
+    details.append(el("p.quiet", {}, measured));
+    proved.replaceChildren(details);
+  }
+
+  /** The answer is there first; then Python is asked for the rest, until all of it has come. */
+  function lookAgain(entry) {
+    clearTimeout(timer);
+    if (!entry?.pending) return;
+    const soon = entry.proof ? LOOK : 0;
+    timer = setTimeout(() => node.isConnected && around.look({ number: entry.number }), soon);
   }
 
   return {
@@ -199,14 +230,24 @@ export function createRequests(around) {
       for (const name of PARTS) {
         areas[name].maxLength = data.longest;
         // What somebody is writing stays.
-        if (first || document.activeElement?.shadowRoot?.activeElement !== areas[name]) {
-          if (areas[name].value !== data.texts[name]) areas[name].value = data.texts[name];
-        }
+        const writing = document.activeElement?.shadowRoot?.activeElement === areas[name];
+        if (data.texts[name] !== given[name] && (first || !writing)) areas[name].value = data.texts[name];
       }
+      given = data.texts;
       error.textContent = data.error;
-      drawSettings();
-      draw(!first && last !== newest);
+      const entry = entryShown();
+      const made = JSON.stringify([around.stamp(), last, entry?.number]);
+      if (made !== drawn) {
+        drawSettings();
+        draw();
+      } else if (entry) drawLate(entry);
+      drawn = made;
+      if (!first && (last !== newest || (entry && heard && !entry.pending))) {
+        around.live.textContent = told.textContent;
+        heard = entry?.pending ? told.textContent : "";
+      }
       newest = last;
+      lookAgain(entry);
     },
   };
 }

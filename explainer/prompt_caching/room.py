@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from explainer.kit.cache import computing, model, tokenizer
 from explainer.prompt_caching.choice import ANSWER, LONGEST
 from explainer.prompt_caching.tree import Bar, bars
 from kvengine import ContextLengthError, PromptError, sampler
-from kvengine.cost import cache_bytes, weight_floats
+from kvengine.cost import cache_bytes
+from kvengine.generate import Sampler
 from kvengine.prefix import Change, prefix_cache
-from kvengine.reuse import Served, serve
-
-#: Passes each way of which the fastest counts; of a model with more weights than SMALL two are slow enough.
-RUNS, SMALL = 5, 10_000_000
+from kvengine.reuse import Computed, Proof, Served, prove, serve
 
 #: Requests that are shown, and that are kept to be priced.
 SHOWN, KEPT = 6, 40
@@ -24,6 +23,8 @@ class Entry:
 
     `stored` are the bytes in the store after it, `hit_rate` the share of all tokens so far that was read. The
     blocks themselves are the store's alone: a history that held them would keep what the store has pruned.
+    What comes later than the answer is None until then: the proof, and the seconds to the first token, with
+    the store and without it.
     """
 
     number: int
@@ -34,6 +35,8 @@ class Entry:
     kept: int
     stored: int
     hit_rate: float
+    proof: Proof | None = None
+    seconds: tuple[float, float] | None = None
 
 
 def prompt_of(name: str, texts: Sequence[str]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -58,7 +61,6 @@ class Room:
     def __init__(self, name: str, block: int, budget: int) -> None:
         self.name, self.block, self.budget = name, block, budget
         self.config = model(name).config
-        self.runs = RUNS if weight_floats(self.config) < SMALL else 2
         self.sent = 0
         self.empty()
         self.emptied = False  # by the learner
@@ -68,6 +70,7 @@ class Room:
         size = cache_bytes(self.config, self.budget)
         self.store = prefix_cache(self.config, block_size=self.block, budget=size)
         self.history: list[Entry] = []
+        self._unproved: tuple[Served, Computed, Sampler] | None = None  # the last request, until it is proved
         self.emptied = True
         self._born: dict[bytes, int] = {}
 
@@ -85,15 +88,11 @@ class Room:
                 f"The prompt has {len(ids):,} tokens. The model has {self.config.max_seq_len} positions, and "
                 f"the answer takes {ANSWER} of them: shorten the prompt to {most} tokens."
             )
+        self.prove()
+        draw = sampler(temperature, seed=seed)
         with computing(self.name):
-            served = serve(
-                model(self.name),
-                ids,
-                self.store,
-                new_tokens=ANSWER,
-                sampler=sampler(temperature, seed=seed),
-                runs=self.runs,
-            )
+            served, computed = serve(model(self.name), ids, self.store, new_tokens=ANSWER, sampler=draw)
+        self._unproved = served, computed, draw
         self.sent += 1
         entry = Entry(
             number=self.sent,
@@ -107,6 +106,19 @@ class Room:
         )
         self.history = [*self.history, entry][-KEPT:]
         return entry
+
+    def prove(self) -> None:
+        """Hold the last request against the same one without the store, if that was not done yet."""
+        if self._unproved is None:
+            return
+        (served, computed, draw), self._unproved = self._unproved, None
+        with computing(self.name):
+            found = prove(model(self.name), served, computed, sampler=draw)
+        self.tell(self.sent, proof=found)
+
+    def tell(self, number: int, **more: Any) -> None:
+        """Enter into the history what is known now of a request."""
+        self.history = [replace(one, **more) if one.number == number else one for one in self.history]
 
     def _tree(self, served: Served) -> tuple[Bar, ...]:
         new = {block.key for block in served.change.stored}

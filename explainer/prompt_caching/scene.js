@@ -23,6 +23,8 @@ const MAKE = {
  * @property {() => any} words of words.toml
  * @property {(kind: string, more?: Object<string, any>) => void} act have Python do something
  * @property {(part: number, wrong: number) => void} want have Python send something
+ * @property {(what: Object<string, any>) => void} look have Python see to what comes later
+ * @property {() => string} stamp what the bodies were made of
  * @property {() => void} write the address has to say something else
  * @property {HTMLElement} live what is put there is read aloud
  * @property {any} tip
@@ -34,6 +36,7 @@ export default function promptCaching(root) {
   let send = null;
   let stamp = ""; // what the bodies were made of
   let asked = ""; // what Python was asked for last
+  let busy = false; // the learner has asked for something, and Python has not answered
   const bodies = new Map(); // by part
   const panels = new Map(); // by part
 
@@ -63,14 +66,24 @@ export default function promptCaching(root) {
   const around = {
     words: () => scene.words,
     act(kind, more = {}) {
+      busy = true;
       root.classList.add("waiting");
       send("act", { kind, ...more, at: Date.now() }); // the time makes it another message
     },
     want(part, wrong) {
       asked = `${part} ${wrong} ${stamp}`;
+      busy = true;
       root.classList.add("waiting");
       send("want", { part, wrong, revision: scene.revision, at: Date.now() });
     },
+    look(what) {
+      // Of two states that are set in one moment Streamlit may keep the second alone. The first is the learner's;
+      // when it was heard, there is an update, and what is still to come is asked for again.
+      if (busy) return;
+      const [part, wrong] = placeOf(stepper.place);
+      send("want", { part, wrong, ...what, revision: scene.revision, at: Date.now() });
+    },
+    stamp: () => stamp,
     write: () => stepper?.write(),
     live: stage.live,
     tip: stage.tip,
@@ -97,9 +110,10 @@ export default function promptCaching(root) {
   }
 
   const ready = ({ stage: part }) => bodies.has(nameOf(part));
+  const placeOf = ({ stage: part }) => [part, panels.get("mistakes")?.wrong ?? scene.wrong];
 
-  function ask({ stage: part }) {
-    const wrong = panels.get("mistakes")?.wrong ?? scene.wrong;
+  function ask(place) {
+    const [part, wrong] = placeOf(place);
     if (asked !== `${part} ${wrong} ${stamp}`) around.want(part, wrong);
   }
 
@@ -120,6 +134,7 @@ export default function promptCaching(root) {
     send = kit.send;
     scene = data;
     if (!kit.fresh && before) return; // only the colours have changed
+    busy = false;
     root.classList.remove("waiting");
     unfold.textContent = data.words.model;
     if (stamp !== data.stamp) bodies.clear();

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from explainer.kit.encode import token_label
-from explainer.kit.units import byte_size, milliseconds, rate, times
+from explainer.kit.units import byte_size, milliseconds, rate
 from explainer.kit.words import count
 from explainer.prompt_caching.choice import (
     BLOCKS,
@@ -15,6 +15,7 @@ from explainer.prompt_caching.choice import (
     TEXTS,
     PromptCachingChoice,
 )
+from explainer.prompt_caching.measure import runs_of
 from explainer.prompt_caching.mistakes import Pair, states
 from explainer.prompt_caching.room import SHOWN, Entry, Room
 from explainer.prompt_caching.words import (
@@ -27,21 +28,24 @@ from explainer.prompt_caching.words import (
     question,
     room_names,
     small,
+    tie_values,
 )
 from kvengine import Config, Tokenizer
+from kvengine.ahead import Loaded
 from kvengine.cost import cache_bytes
 from kvengine.memory import FORMATS, kv_bytes
 from kvengine.presets import presets
-from kvengine.reuse import Loaded, Served
-
-#: Passes of which the fastest counts (kvengine.reuse.ask_behind).
-RUNS_AHEAD = 3
+from kvengine.reuse import Served
 
 #: Kept pays where it takes less than this share of the work: the first question only pays for the loading.
 PAYS = 0.95
 
 #: A document as people have them, in a model as people run them.
 BIG_DOCUMENT, BIG_MODEL = 100_000, "llama-3.1-8b"
+
+
+#: Of a request that was not measured yet: what is said in the place of its time, and whether one will come.
+Late = Callable[[Entry], tuple[str, bool]]
 
 
 def labels(tokenizer: Tokenizer, token_ids: Sequence[int]) -> list[str]:
@@ -53,7 +57,13 @@ def labels(tokenizer: Tokenizer, token_ids: Sequence[int]) -> list[str]:
 
 
 def requests_scene(
-    room: Room, choice: PromptCachingChoice, tokenizer: Tokenizer, *, temperature: float, error: str
+    room: Room,
+    choice: PromptCachingChoice,
+    tokenizer: Tokenizer,
+    *,
+    temperature: float,
+    error: str,
+    late: Late,
 ) -> dict[str, Any]:
     """The texts, the store's settings, and the last requests with what became of the store."""
     blocks = tuple(sorted({*BLOCKS, room.block}))
@@ -69,18 +79,19 @@ def requests_scene(
         "budgets": list(budgets),
         "rooms": room_names(cache_bytes(room.config, 1), budgets),
         "error": error,
-        "runs": str(room.runs),
+        "runs": str(runs_of(room.config)),
         "entries": [
-            _entry(room, entry, room.history[: room.history.index(entry)], tokenizer, temperature)
+            _entry(room, entry, room.history[: room.history.index(entry)], tokenizer, temperature, late)
             for entry in shown
         ],
     }
 
 
 def _entry(
-    room: Room, entry: Entry, earlier: list[Entry], tokenizer: Tokenizer, temperature: float
+    room: Room, entry: Entry, earlier: list[Entry], tokenizer: Tokenizer, temperature: float, late: Late
 ) -> dict[str, Any]:
-    served = entry.served
+    served, seconds = entry.served, entry.seconds
+    waiting, comes = late(entry)
     n = len(served.token_ids)
     return {
         "number": entry.number,
@@ -93,10 +104,13 @@ def _entry(
         "numbers": {
             "tokens": _number([served.computed, n], [f"{served.computed:,}", f"{n:,}"]),
             "work": _number(served.multiplications, [rate(work) for work in served.multiplications]),
-            "time": _number(served.seconds, [milliseconds(seconds) for seconds in served.seconds]),
+            "time": _number(seconds, [milliseconds(one) for one in seconds]) if seconds else None,
         },
-        "proof": proof(served),
-        "proof_lines": proof_lines(served, temperature),
+        "late": waiting if served.reused else WORDS["requests"]["number"]["same"],
+        # There is more to come: the browser asks for it.
+        "pending": entry.proof is None or (served.reused > 0 and seconds is None and comes),
+        "proof": proof(entry.proof) if entry.proof else None,
+        "proof_lines": proof_lines(entry.proof, served.reused, temperature) if entry.proof else [],
         "tree": {
             "rate": percent(entry.hit_rate),
             "stored": byte_size(entry.stored),
@@ -115,10 +129,13 @@ def _number(values: Sequence[float], said: list[str]) -> dict[str, Any]:
 # ---- what breaks it --------------------------------------------------------------------------------------
 
 
-def mistake_scene(key: str, found: Pair, block: int, tokenizer: Tokenizer) -> dict[str, Any]:
+def mistake_scene(key: str, found: Pair, tokenizer: Tokenizer) -> dict[str, Any]:
     """One mistake: both texts, what is asked, and what the second request's rows are in each layer."""
-    known, after = found.known, found.after
+    known, after, block = found.known, found.after, found.block
     before_n = len(found.before.token_ids)
+    values = mistake_values(found, _answers(found, tokenizer))
+    if found.close:
+        values |= tie_values(found.close, found.name, lambda token: labels(tokenizer, [token])[0])
     return {
         "key": key,
         "names": {name: WORDS["mistake"][name]["name"] for name in MISTAKES},
@@ -130,8 +147,9 @@ def mistake_scene(key: str, found: Pair, block: int, tokenizer: Tokenizer) -> di
         "reused": after.reused,
         "common": found.common,
         "states": states(found),
-        "question": question(key, found, block),
-        "values": mistake_values(found, block, _answers(found, tokenizer)),
+        "question": question(key, found),
+        "because": "because_same" if found.close and not found.flipped else "because",
+        "values": values,
     }
 
 
@@ -151,8 +169,10 @@ def documents_scene(
     config: Config,
     decode: Callable[[list[int]], str],
     error: str,
+    seconds: Sequence[tuple[float, ...]] | None,
+    late: tuple[str, bool],
 ) -> dict[str, Any]:
-    """The document and its questions, and what they cost both ways."""
+    """The document and its questions, and what they cost both ways; `seconds` as times_behind yields them."""
     scene: dict[str, Any] = {"texts": list(texts), "longest": LONGEST, "error": error, "found": None}
     if loaded is None:
         return scene
@@ -178,25 +198,27 @@ def documents_scene(
         "big": f"{BIG_DOCUMENT:,}",
         "big_bytes": byte_size(kv_bytes(big.shape, BIG_DOCUMENT, FORMATS["bf16"])),
         "big_model": big.name,
-        "runs": str(RUNS_AHEAD),
+        "runs": str(runs_of(config)),
     }
+    times_of = [[milliseconds(one) for one in each] for each in seconds or ()]
     most = max(again[-1], kept[-1]) if asked else 1
     scene["found"] = {
         "tokens": count(n, "token"),
         "load": {
             "work": rate(loaded.multiplications),
             "share": loaded.multiplications / most,
-            "time": milliseconds(loaded.seconds),
+            "time": times_of[0][0] if times_of else "",
         },
+        "late": late[0],
+        "pending": not times_of and late[1],
         "rows": [
             {
                 "answer": decode(list(one.answer_ids)),
                 "work": [rate(work) for work in one.multiplications],
-                "time": [milliseconds(seconds) for seconds in one.seconds],
-                "faster": times(one.seconds[1] / one.seconds[0]),
+                "time": times_of[i] if times_of else [],
                 "shares": [one.multiplications[0] / most, one.multiplications[1] / most],
             }
-            for one in asked
+            for i, one in enumerate(asked, start=1)
         ],
         "totals": [rate(kept[-1]), rate(again[-1])] if asked else [],
         "verdict": words["total" if pays else "never"],

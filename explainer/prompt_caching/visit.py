@@ -16,14 +16,16 @@ from explainer.prompt_caching.choice import (
     PromptCachingChoice,
 )
 from explainer.prompt_caching.machines import MACHINES, STORE, STORES, machines_scene
+from explainer.prompt_caching.measure import Behind, FirstToken, as_served, runs_of
 from explainer.prompt_caching.mistakes import pair
 from explainer.prompt_caching.prices import Prices, prices_scene
-from explainer.prompt_caching.room import Room
+from explainer.prompt_caching.room import Entry, Room
 from explainer.prompt_caching.routing import MOST_MACHINES
 from explainer.prompt_caching.scene import documents_scene, mistake_scene, requests_scene
+from explainer.prompt_caching.timed import Seconds, Timed
 from explainer.prompt_caching.words import WORDS, explained
 from kvengine import KVEngineError, Tokenizer
-from kvengine.reuse import Loaded
+from kvengine.ahead import Loaded
 
 _ROOM, _STATE = "prompt_caching_room", "prompt_caching_state"
 
@@ -56,6 +58,18 @@ def _text(value: object) -> str:
     return str(value)[: LONGEST + 1].encode("utf-8", "replace").decode()
 
 
+def _first_token(room: Room, entry: Entry) -> FirstToken:
+    """What is measured of a request."""
+    setting = as_served(room.name, room.config, entry.served.token_ids)
+    return FirstToken(setting, room.block, entry.served.reused)
+
+
+def _behind(room: Room, loaded: Loaded) -> Behind:
+    """What is measured of a document."""
+    setting = as_served(room.name, room.config, loaded.document_ids)
+    return Behind(setting, tuple(one.question_ids for one in loaded.questions))
+
+
 class Visit:
     """Everything here is bounded; what the browser sends is taken for any value at all."""
 
@@ -65,6 +79,9 @@ class Visit:
         self.ahead = DEFAULT
         self.error = ""
         self._loaded: tuple[object, Loaded | None, str] | None = None
+        self._times: list[Seconds] | None = None  # of what is loaded
+        self._timed = Timed()
+        self._heard = 0  # how often the browser has asked for something: each time it gets an answer
 
     def place(self, wanted: Mapping[str, Any], own: PromptCachingChoice) -> tuple[int, int]:
         """The part and the mistake to send: what the scene asked for last, or what the address says."""
@@ -75,6 +92,7 @@ class Visit:
         """Do what the learner asked for; gives what changes in the address."""
         asked = asked if isinstance(asked, dict) else {}
         kind, self.error = asked.get("kind"), ""
+        self._heard += 1
         if kind == "send":
             texts = [_text(asked.get(name, "")) for name in PROMPT_PARTS]
             try:
@@ -100,9 +118,26 @@ class Visit:
             self.ahead = (*ahead, *[""] * (len(self.ahead) - len(ahead)))
         return {}
 
+    def look(self, asked: Any, room: Room) -> None:
+        """See to what comes after the answers: the proof of a request, and the times."""
+        asked = asked if isinstance(asked, dict) else {}
+        self._heard += 1
+        entry = next((one for one in room.history if one.number == asked.get("number")), None)
+        if entry:
+            room.prove()
+            if entry.seconds is None and entry.served.reused:
+                found = self._timed.look(_first_token(room, entry), runs_of(room.config))
+                if found:
+                    ours, full = (min(times) for times in zip(*found, strict=True))
+                    room.tell(entry.number, seconds=(ours, full))
+        loaded = self._loaded[1] if self._loaded else None
+        if asked.get("document") and loaded and self._times is None:
+            self._times = self._timed.look(_behind(room, loaded), 1 + len(loaded.questions))
+
     def frame(self, room: Room, own: PromptCachingChoice) -> dict[str, Any]:
         """What the page is called, and what has to be the same for parts that were sent to stay true."""
         return {
+            "heard": self._heard,
             "words": WORDS,
             "terms": explained(),
             "parts": list(PARTS),
@@ -129,13 +164,23 @@ class Visit:
             except KVEngineError as error:
                 self.error = str(error)
         if name == "requests":
-            return requests_scene(room, own, tokenizer, temperature=common.temperature, error=self.error)
+            return requests_scene(
+                room,
+                own,
+                tokenizer,
+                temperature=common.temperature,
+                error=self.error,
+                late=lambda entry: self._timed.waiting(_first_token(room, entry)),
+            )
         if name == "mistakes":
             key = MISTAKES[wrong - 1]
-            return mistake_scene(key, pair(room.name, room.block, key), room.block, tokenizer)
+            return mistake_scene(key, pair(room.name, room.block, key), tokenizer)
         if name == "documents":
             found, refused = self._ahead(room.name, common)
-            return documents_scene(self.ahead, found, room.config, tokenizer.decode, refused)
+            late = self._timed.waiting(_behind(room, found)) if found else ("", False)
+            return documents_scene(
+                self.ahead, found, room.config, tokenizer.decode, refused, self._times, late
+            )
         if name == "prices":
             return prices_scene(self.prices, room.name, room.history)
         return machines_scene(self.machines, self.store)
@@ -144,6 +189,7 @@ class Visit:
         """The document loaded and the questions asked, once for each choice."""
         key = (name, self.ahead, common.temperature, common.seed)
         if self._loaded is None or self._loaded[0] != key:
+            self._times = None
             try:
                 self._loaded = (key, loaded(name, self.ahead, common), "")
             except KVEngineError as error:

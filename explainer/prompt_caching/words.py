@@ -1,5 +1,6 @@
 """What fills the sentences of prompt caching in: requests, mistakes, and the questions before them."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 from explainer.kit.asking import Option, asked
 from explainer.kit.units import byte_size, times
 from explainer.kit.words import count, terms, words_of
+from explainer.prompt_caching.choice import TEXTS
 from explainer.prompt_caching.mistakes import WARM, Pair
 from explainer.prompt_caching.room import Entry
 from kvengine.compare import TOLERANCE
-from kvengine.reuse import Served
+from kvengine.reuse import Close, Proof, Served
 
 WORDS = words_of(Path(__file__).with_name("words.toml"))
 
@@ -50,13 +52,15 @@ def line(entry: Entry, earlier: list[Entry], *, block: int, budget: int) -> dict
         "stored": count(entry.kept, "block was", "blocks were"),
     }
     if served.reused:
-        ours, full = served.seconds
-        sooner = full >= ours
-        ratio = times(full / ours if sooner else ours / full)
         ours_work, full_work = served.multiplications
         values["share"] = percent(1 - ours_work / full_work)
+        if entry.seconds is None:
+            return {"text": words["hit"], "values": values}
+        ours, full = entry.seconds
+        sooner = full >= ours
+        ratio = times(full / ours if sooner else ours / full)
         values["faster"] = words["faster" if sooner else "slower"].replace("{times}", ratio)
-        return {"text": words["hit"], "values": values}
+        return {"text": words["timed"], "values": values}
     if budget < block:
         return {"text": words["zero" if not budget else "miss"], "values": values | {"why": ""}}
     if n <= block:
@@ -75,24 +79,24 @@ def _common(a: Served, b: Served) -> int:
     return next((i for i, (x, y) in enumerate(pairs) if x != y), shortest)
 
 
-def proof(served: Served) -> dict[str, Any]:
+def proof(found: Proof) -> dict[str, Any]:
     """What the comparison with the full prefill found, as `proof` of web/counts.js takes it."""
-    largest = max(served.differences.values())
+    largest = max(found.differences.values())
     return {
-        "differences": served.differences,
-        "numbers": f"{served.numbers:,}",
-        "same": served.same_answer,
+        "differences": found.differences,
+        "numbers": f"{found.numbers:,}",
+        "same": found.same_answer,
         "equal": largest <= EQUAL,
     }
 
 
-def proof_lines(served: Served, temperature: float) -> list[dict[str, Any]]:
+def proof_lines(found: Proof, reused: int, temperature: float) -> list[dict[str, Any]]:
     """What else is to be said of it: rounding, and whether it could change a token."""
-    words, largest = WORDS["requests"]["proof"], served.differences["logits"]
-    lines = [{"text": words["exact"], "values": {}}] if served.reused and largest == 0 else []
+    words, largest = WORDS["requests"]["proof"], found.differences["logits"]
+    lines = [{"text": words["exact"], "values": {}}] if reused and largest == 0 else []
     if temperature == 0:
-        told = "close" if 2 * largest >= served.gap else "tie"
-        lines.append({"text": words[told], "values": {"gap": small(served.gap), "largest": small(largest)}})
+        told = "other" if not found.same_answer else "close" if 2 * largest >= found.gap else "tie"
+        lines.append({"text": words[told], "values": {"gap": small(found.gap), "largest": small(largest)}})
         lines.append({"text": words["coarse"], "values": {"issue": ISSUE}})
     return lines
 
@@ -106,9 +110,13 @@ def room_names(bytes_per_token: int, budgets: tuple[int, ...]) -> list[str]:
     ]
 
 
-def question(key: str, found: Pair, block: int) -> dict[str, Any] | None:
+def question(key: str, found: Pair) -> dict[str, Any] | None:
     """How much is read? As kit/asking.py sends it; the right answer is that of the run."""
-    words, n = WORDS["option"], len(found.after.token_ids)
+    words, n, block = WORDS["option"], len(found.after.token_ids), found.block
+    if found.close:
+        right = "other" if found.flipped else "words" if found.close.largest else "exact"
+        outcomes = {name: Option(words[name], name, i) for i, name in enumerate(("exact", "words", "other"))}
+        return asked(key, outcomes.pop(right), *outcomes.values())
     most = (n - 1) // block * block
     whole = min(most, len(found.known) // block * block) if key in ("seam", "answer") else most
     parts = {
@@ -147,11 +155,24 @@ def _largest(found: Pair, *, same: bool) -> float:
     return max(float(part.max(initial=0)) for part in wanted)
 
 
-def mistake_values(found: Pair, block: int, answers: tuple[str, str]) -> dict[str, str]:
+def tie_values(close: Close, name: str, text_of: Callable[[int], str]) -> dict[str, str]:
+    """What fills the sentences about a near tie in."""
+    words, gap = WORDS["mistake"]["tie"], close.leads[0]
+    places = TEXTS["ties"]["places"].get(name)
+    return {
+        "first_token": text_of(close.token_ids[0]),
+        "second_token": text_of(close.token_ids[1]),
+        "apart": words["apart"].format(gap=f"{gap:.8f}".rstrip("0")) if gap else words["equal"],
+        "moved": small(close.largest),
+        "rare": words["rare"].format(places=f"{places:,}") if places else "",
+    }
+
+
+def mistake_values(found: Pair, answers: tuple[str, str]) -> dict[str, str]:
     """What fills the sentences of a mistake in."""
     return {
         "n": f"{len(found.after.token_ids):,}",
-        "block": f"{block:,}",
+        "block": f"{found.block:,}",
         "common": f"{found.common:,}",
         "common_tokens": count(found.common, "token"),
         "reused": f"{found.after.reused:,}",

@@ -2,14 +2,16 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from kvengine import ContextLengthError, PromptError, Transformer, generate, load_model, sampler
 from kvengine.cost import cache_bytes, pass_cost
 from kvengine.prefix import prefix_cache
-from kvengine.reuse import ask_behind, parted, serve
+from kvengine.reuse import Close, Computed, closest, first_token, parted, prove, serve
 from tests.engine.reference import random_ids
 
 NAME = "stories-1m-h8-kv4"
@@ -39,40 +41,70 @@ def test_a_request_with_a_known_beginning_equals_one_without(
     first, other = text(model, 90), text(model, 90, seed=1)
     second = [*first[:75], *other[:20]]
     draw = sampler(temperature, seed=3)
-    before = serve(model, first, prefixes, new_tokens=6, sampler=draw, runs=1)
+    before, _ = serve(model, first, prefixes, new_tokens=6, sampler=draw)
     assert (before.reused, before.computed) == (0, 90)
-    after = serve(model, second, prefixes, new_tokens=6, sampler=draw, runs=1)
+    after, computed = serve(model, second, prefixes, new_tokens=6, sampler=draw)
     assert after.reused == 75 // block * block
-    assert max(after.differences.values()) < 1e-3
-    assert after.same_answer
     assert list(after.answer_ids) == written(model, second, 6, temperature)[: len(after.answer_ids)]
     full = pass_cost(model.config, q_len=95).multiplications
     ours = pass_cost(model.config, q_len=95 - after.reused, start=after.reused).multiplications
     assert after.multiplications == (ours, full)
+    # The store has taken in more meanwhile: the proof is of what was computed then.
+    serve(model, other, prefixes, new_tokens=6, sampler=draw)
+    proof = prove(model, after, computed, sampler=draw)
+    assert max(proof.differences.values()) < 1e-3
+    assert proof.same_answer
+    assert proof.plain_ids == after.answer_ids
+
+
+def test_a_proof_finds_what_was_not_the_same(model: Transformer) -> None:
+    prefixes = prefix_cache(model.config, block_size=16, budget=10**7)
+    served, computed = serve(model, text(model, 40), prefixes, new_tokens=4)
+    with torch.inference_mode():
+        computed.prefill.cache.v[2, 0, 1, 30, 5] += 0.25
+    found = prove(model, replace(served, answer_ids=(1, *served.answer_ids[1:])), computed)
+    assert not found.same_answer
+    assert found.differences["V"] == pytest.approx(0.25, rel=1e-3)
+    assert found.differences["K"] < 1e-3
+    assert found.numbers == 40 * model.config.kv_floats_per_token + model.config.vocab_size
 
 
 def test_the_answer_is_kept_too_but_for_its_last_token(model: Transformer) -> None:
     prefixes = prefix_cache(model.config, block_size=1, budget=cache_bytes(model.config, 1024))
     first = text(model, 20)
-    before = serve(model, first, prefixes, new_tokens=5, runs=1)
-    again = serve(model, [*first, *before.answer_ids, 7, 8], prefixes, new_tokens=1, runs=1)
+    before, _ = serve(model, first, prefixes, new_tokens=5)
+    again, _ = serve(model, [*first, *before.answer_ids, 7, 8], prefixes, new_tokens=1)
     assert again.reused == 20 + len(before.answer_ids) - 1
 
 
-def test_the_clock_takes_both_ways_in_turn_and_the_fastest_counts(model: Transformer) -> None:
+def test_the_closest_place_is_where_two_answers_part_or_else_where_the_lead_was_smallest(
+    model: Transformer,
+) -> None:
+    prefixes = prefix_cache(model.config, block_size=16, budget=10**7)
+    _, computed = serve(model, text(model, 5), prefixes, new_tokens=3)
+
+    def run(*logits: list[float]) -> Computed:
+        return Computed(computed.prefill, tuple(torch.tensor(one) for one in logits))
+
+    one = run([3.0, 1.0, 0.0], [2.0, 2.5, 1.0], [0.0, 1.0, 5.0])
+    assert closest(one, one) == Close((1, 0), (0.5, 0.5), 0.0)
+    other = run([3.0, 1.0, 0.25], [2.0, 1.75, 1.0], [9.0, 0.0, 0.0])
+    assert closest(one, other) == Close((1, 0), (0.5, -0.25), 0.75)
+
+
+@pytest.mark.parametrize("reused", [0, 16])
+def test_the_clock_takes_both_ways_in_turn(model: Transformer, reused: int) -> None:
     ticks = iter([0.0, 5.0, 0.0, 9.0, 0.0, 3.0, 0.0, 11.0])  # with, without, with, without
-    prefixes = prefix_cache(model.config, block_size=16, budget=10**6)
-    found = serve(model, text(model, 20), prefixes, new_tokens=1, runs=2, clock=lambda: next(ticks))
-    assert found.seconds == (3, 9)
-    assert prefixes.stats.requests == 1, "measuring is no request"
+    found = first_token(model, text(model, 20), reused=reused, block=16, runs=2, clock=lambda: next(ticks))
+    assert list(found) == [(5, 9), (3, 11)]
 
 
 def test_what_no_model_can_run_is_refused(model: Transformer) -> None:
     prefixes = prefix_cache(model.config, block_size=16, budget=10**6)
     with pytest.raises(PromptError):
-        serve(model, [], prefixes, new_tokens=1, runs=1)
+        serve(model, [], prefixes, new_tokens=1)
     with pytest.raises(ContextLengthError):
-        serve(model, text(model, model.config.max_seq_len), prefixes, new_tokens=3, runs=1)
+        serve(model, text(model, model.config.max_seq_len), prefixes, new_tokens=3)
 
 
 def test_behind_a_changed_token_every_layer_but_the_first_differs(model: Transformer) -> None:
@@ -103,23 +135,3 @@ def test_a_row_without_a_counterpart_is_not_compared(model: Transformer) -> None
     assert found.k_same[:, :10].all()
     assert not found.k_same[:, 10].any()
     assert not np.any(found.k_largest[:, 10])
-
-
-def test_questions_behind_a_kept_document_are_answered_as_behind_one_computed_again(
-    model: Transformer,
-) -> None:
-    document = text(model, 60)
-    questions = [text(model, n, seed=n) for n in (3, 1, 8)]
-    found = ask_behind(model, document, questions, new_tokens=4, runs=1)
-    assert found.nbytes == cache_bytes(model.config, 60)
-    for asked, question in zip(found.questions, questions, strict=True):
-        assert list(asked.answer_ids) == written(model, [*document, *question], 4)[: len(asked.answer_ids)]
-        assert asked.answer_ids == asked.plain_ids
-        assert asked.difference < 1e-3
-        assert asked.multiplications[0] < asked.multiplications[1] / 5
-
-
-def test_a_document_that_leaves_no_room_for_the_longest_answer_is_refused(model: Transformer) -> None:
-    document = text(model, model.config.max_seq_len - 5)
-    with pytest.raises(ContextLengthError):
-        ask_behind(model, document, [text(model, 4)], new_tokens=4, runs=1)

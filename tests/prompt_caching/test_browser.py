@@ -90,6 +90,7 @@ def test_a_mistake_is_guessed_then_shown_layer_by_layer(page: Page, app_url: str
     button(page, WORDS["mistake"]["temperature"]["name"]).click()
     page.get_by_role("button", name="96 of 105 tokens").click()
     expect(page.locator(".guess .verdict")).to_have_text("✓ Right.")
+    expect(page.locator(".guess .right-so-far")).to_have_text("Right so far: 1 of 2 in this session.")
     expect(page).to_have_url(re.compile("wrong=6"))
     page.reload()
     expect(page.locator(".what")).to_contain_text("The same prompt again, at temperature 1")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from explainer.kit.words import names
 from explainer.prompt_caching.choice import MISTAKES, PROMPT_PARTS, TEXTS, PromptCachingChoice
 from explainer.prompt_caching.mistakes import AGAIN, DIFFERENT, NEW, READ, Pair, pair, states
 from explainer.prompt_caching.room import Room
-from explainer.prompt_caching.scene import requests_scene
+from explainer.prompt_caching.scene import mistake_scene, requests_scene
 from explainer.prompt_caching.words import WORDS, question
+from kvengine.reuse import Served
 
 NAME = "stories-1m-h8-kv8"
 TEXT = tuple(TEXTS["prompt"][name] for name in PROMPT_PARTS)
@@ -24,8 +26,15 @@ def said(told: dict[str, Any]) -> str:
     return text
 
 
-def shown(room: Room, temperature: float = 0.0) -> dict[str, Any]:
-    scene = requests_scene(room, PromptCachingChoice(), tokenizer(NAME), temperature=temperature, error="")
+def shown(room: Room, temperature: float = 0.0, comes: bool = True) -> dict[str, Any]:
+    scene = requests_scene(
+        room,
+        PromptCachingChoice(),
+        tokenizer(NAME),
+        temperature=temperature,
+        error="",
+        late=lambda entry: ("wait", comes),
+    )
     pack(scene)
     return scene
 
@@ -60,6 +69,10 @@ def test_a_request_shows_the_numbers_of_its_run() -> None:
     room = Room(NAME, 16, 256)
     for _ in range(2):
         room.send(TEXT, temperature=0.0, seed=0)
+    entry = shown(room)["entries"][-1]
+    assert entry["proof"] is None, "the answer is there first"
+    assert entry["pending"]
+    room.prove()
     entry, served = shown(room)["entries"][-1], room.history[-1].served
     assert len(entry["labels"]) == len(served.token_ids) == sum(entry["sizes"])
     assert entry["reused"] == served.reused == 96
@@ -68,6 +81,15 @@ def test_a_request_shows_the_numbers_of_its_run() -> None:
     assert entry["proof"]["same"]
     lines = " ".join(said(told) for told in entry["proof_lines"])
     assert "At temperature zero the highest logit wins" in lines
+    assert entry["pending"]
+    assert entry["numbers"]["time"] is None
+    assert entry["late"] == "wait"
+    assert not shown(room, comes=False)["entries"][-1]["pending"], "what will not come is not waited for"
+    room.tell(2, seconds=(0.002, 0.008))
+    entry = shown(room)["entries"][-1]
+    assert not entry["pending"]
+    assert entry["numbers"]["time"]["said"] == ["2.00 ms", "8.00 ms"]
+    assert said(entry["line"]).endswith("and the first token came 4.0× sooner.")
     assert not any("zero" in said(told) for told in shown(room, 0.7)["entries"][-1]["proof_lines"])
 
 
@@ -111,20 +133,42 @@ def test_every_question_has_its_right_answer_and_wrong_ones(key: str, block: int
     if block != 16 and key not in ("letter", "short", "moved"):
         return  # another model run for each: these three have every case
     found = pair(NAME, block, key)
-    asked = question(key, found, block)
+    asked = question(key, found)
     assert asked is not None
     options = [text for _, text, _ in asked["options"]]
     assert len(options) == 3
     right = options[asked["answer"]]
     reused = found.after.reused
+    if key == "tie":
+        assert right == WORDS["option"]["other" if found.flipped else "words"]
+        return
     assert str(reused) in right if reused else right == WORDS["option"]["none"]
     for name, _, more in asked["options"]:
         why = WORDS["question"][key]["why"][name]
         assert names(why) <= {"common"} | set(more)
 
 
+def test_a_near_tie_is_told_as_it_ended_on_this_machine(pairs: dict[str, Pair]) -> None:
+    found = pairs["tie"]
+    assert found.close
+    assert found.before.token_ids == found.after.token_ids
+    assert (found.before.reused, found.after.reused) == (0, len(found.before.token_ids) - 1)
+    assert abs(found.close.leads[0]) <= 1e-5, "as close as rounding, wherever this runs"
+
+    def told(after: Served) -> str:
+        scene = mistake_scene("tie", replace(found, after=after), tokenizer(NAME))
+        text: str = WORDS["mistake"]["tie"][scene["because"]]
+        return text.format(**scene["values"])
+
+    assert ("rounding decided" in told(found.after)) == found.flipped
+    assert "rounding decided" in told(replace(found.after, answer_ids=(1,)))
+    assert "the same token won both times" in told(found.before)
+
+
 def test_every_mistake_has_its_words() -> None:
     assert set(WORDS["mistake"]) == set(WORDS["question"]) == set(MISTAKES)
     for key in MISTAKES:
         known = {"n", "block", "common", "reused", "warm", "cold_answer", "warm_answer"}
+        if key == "tie":
+            known |= {"first_token", "second_token", "apart", "moved", "rare", "places", "gap"}
         assert names(WORDS["mistake"][key]) <= known
