@@ -42,13 +42,14 @@ def way_of(path: int, registered: Sequence[str]) -> Way:
 
 
 def onward(here: str, way: Way, seen: Collection[str]) -> str:
-    """The page that comes next: the one after this one; from beside the way, the first one not seen yet.
+    """The page that comes next: the one after this one; behind a named path, where that leads.
 
-    When the whole way is seen it is `after`, and from there the way's beginning.
+    From beside the way, and behind its end where it has no name, the first page not seen yet: with all of them seen
+    `after`, and from there the way's beginning.
     """
     if here in way.pages[:-1]:
         return way.pages[way.pages.index(here) + 1]
-    if here in way.pages:
+    if here in way.pages and way.name:
         return way.after
     unseen = next((page for page in way.pages if page not in seen), way.after)
     return unseen if unseen != here else way.pages[0]

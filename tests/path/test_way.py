@@ -54,6 +54,9 @@ def test_from_beside_a_way_the_next_page_is_the_first_one_not_seen() -> None:
     way = way_of(1, FILES)
     assert onward("glossary", way, {"start", "glossary"}) == way.pages[1]
     assert onward("glossary", way, set(way.pages)) == way.after
+    whole = way_of(0, FILES)
+    assert onward(whole.pages[-1], whole, {*whole.pages[:3], whole.pages[-1]}) == whole.pages[3]
+    assert onward(whole.pages[-1], whole, set(FILES)) == FILES[0]
     assert place("glossary", way, {"start", "glossary"}) == f"1 of {len(way.pages)} seen"
     assert place(way.pages[1], way, set()) == f"2 of {len(way.pages)}"
     assert place("start", way_of(0, FILES), set()) == ""
