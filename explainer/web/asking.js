@@ -59,6 +59,32 @@ function recall() {
   }
 }
 
+function keep(kept) {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(kept));
+  } catch {
+    // Then it is forgotten with the page.
+  }
+}
+
+const score = (kept) =>
+  kept.answered
+    ? el("p.right-so-far.quiet", {}, `Right so far: ${kept.right} of ${kept.answered} in this session.`)
+    : null;
+
+function add(kept, right) {
+  kept.answered += 1;
+  kept.right += right ? 1 : 0;
+}
+
+/** Count an answer that a page has asked for by itself. Gives the line with the score. */
+export function counted(right) {
+  const kept = recall();
+  add(kept, right);
+  keep(kept);
+  return score(kept);
+}
+
 /**
  * @param {{root: HTMLElement, asking: HTMLElement, live: HTMLElement}} parts of the page
  * @param {string} what is asked about: “stage”
@@ -73,17 +99,8 @@ export function createAsking({ root, asking, live }, what, on) {
 
   function remember() {
     kept.done = [...done].slice(-MOST_KEPT);
-    try {
-      sessionStorage.setItem(KEY, JSON.stringify(kept));
-    } catch {
-      // Then it is forgotten with the page.
-    }
+    keep(kept);
   }
-
-  const score = () =>
-    kept.answered
-      ? el("p.right-so-far.quiet", {}, `Right so far: ${kept.right} of ${kept.answered} in this session.`)
-      : null;
 
   function clear() {
     question = null;
@@ -98,8 +115,7 @@ export function createAsking({ root, asking, live }, what, on) {
   function choose(chosen) {
     const { options, answer } = question;
     const right = chosen === answer;
-    kept.answered += 1;
-    kept.right += right ? 1 : 0;
+    add(kept, right);
     remember();
     clear();
     const why = [`✓ ${right ? "Right:" : "It is"} ${options[answer].text}.`, options[answer].why];
@@ -112,7 +128,7 @@ export function createAsking({ root, asking, live }, what, on) {
         ...told.map(([verdict, because]) =>
           el("div", {}, el("p.verdict", {}, verdict), el("p.because", {}, because)),
         ),
-        score(),
+        score(kept),
       ),
     );
     inSight();
@@ -172,7 +188,7 @@ export function createAsking({ root, asking, live }, what, on) {
           el("h2", {}, "What do you think?"),
           el("p.focus", {}, asked.text),
           el("div.options", { role: "group", "aria-label": "Answers, keys 1 to 9" }, ...buttons),
-          score(),
+          score(kept),
         ),
       );
       const heard = asked.options.map(({ text }, i) => `${i + 1}: ${text}.`);
