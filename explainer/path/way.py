@@ -44,8 +44,8 @@ def way_of(path: int, registered: Sequence[str]) -> Way:
 def onward(here: str, way: Way, seen: Collection[str]) -> str:
     """The page that comes next: the one after this one; behind a named path, where that leads.
 
-    From beside the way, and behind its end where it has no name, the first page not seen yet. With all of them
-    seen `after`, and from there the way's beginning.
+    From beside the way, and behind its end where it has no name, the first page not seen yet. With all
+    of them seen `after`, and from there the way's beginning.
     """
     if here in way.pages[:-1]:
         return way.pages[way.pages.index(here) + 1]
