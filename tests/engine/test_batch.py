@@ -27,11 +27,11 @@ def test_a_row_of_a_batch_comes_out_as_it_does_alone(n_heads: int, n_kv_heads: i
 @pytest.mark.parametrize("name", [card.name for card in available_models()])
 def test_shipped_models_write_the_same_in_a_batch(name: str) -> None:
     ids = load_tokenizer(name).encode("Once upon a time, there was a dog")
-    points = list(measure(load_model(name), ids, sizes=(1, 3), length=12, steps=4, turns=1))
-    assert [point.batch for point in points] == [1, 3]
+    points = list(measure(load_model(name), ids, sizes=(1, 32), length=12, steps=2, turns=1))
+    assert [point.batch for point in points] == [1, 32]
     for point in points:
         assert point.difference < 1e-3
-        assert point.compared == point.batch * 5
+        assert point.compared == point.batch * 3
 
 
 def test_the_bytes_of_a_step_are_the_weights_once_and_every_cache() -> None:

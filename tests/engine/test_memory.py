@@ -42,6 +42,17 @@ def test_the_formula_is_the_size_of_the_engines_cache(card: ModelCard, batch: in
 
 
 @each_model
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_the_formula_is_the_size_of_a_models_tensors_in_every_format(
+    card: ModelCard, batch: int, name: str
+) -> None:
+    shape = Shape.of(card.config)
+    tensors = allocate(shape, 40, FORMATS[name], batch=batch)
+    assert sum(tensor.nbytes for tensor in tensors) == kv_bytes(shape, 40, FORMATS[name], batch=batch)
+
+
+@each_model
 def test_both_formulas_of_the_engine_agree(card: ModelCard) -> None:
     for tokens in (1, 14, 512):
         assert kv_bytes(Shape.of(card.config), tokens, FP32, batch=2) == cache_bytes(
