@@ -28,6 +28,11 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
     position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;
   }
 }
+@media print {
+  html, body, .stApp, .stMain { background: #fff !important; }
+  .stApp :is(h1, h2, h3, h4, p, li, label, strong) { color: #1a1c20 !important; }
+  .stMainBlockContainer { padding: 0 !important; }
+}
 @media screen {
   body.kv-presenting :is(.stApp, [data-testid="stWidgetLabel"]) { visibility: hidden !important; }
 }

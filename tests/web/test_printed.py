@@ -1,0 +1,39 @@
+"""What the pages put on paper."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+
+def pages_of(page: Page) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4")))
+
+
+@pytest.mark.parametrize("history", [13, 64])
+def test_a_whole_walk_prints_as_a_handout_of_two_pages(page: Page, app_url: str, history: int) -> None:
+    page.add_init_script("window.print = () => {}")  # no dialog
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{app_url}/walkthrough?length={history}&stage=3")
+    page.get_by_role("button", name="Save or print").click()
+    page.get_by_role("button", name="Print a handout").click()
+    printed = page.locator(".handout .scene-root")
+    expect(printed).to_have_count(5)
+    for stage in range(5):
+        expect(printed.nth(stage)).to_contain_text(f"Stage {stage + 1} of 5 · token {history}")
+    expect(page.locator(".scene-root:not(.handout *)")).to_have_attribute("data-stage", "3")
+    assert pages_of(page) == 2
+    page.emulate_media(media="print", color_scheme="dark")
+    assert (
+        page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(printed).to_have_count(0)
+
+
+@pytest.mark.parametrize("op", [3, 17])
+def test_a_stage_of_the_avoided_work_prints_on_one_page(page: Page, app_url: str, op: int) -> None:
+    page.goto(f"{app_url}/avoided_work?op={op}")
+    expect(page.locator(".js-plotly-plot")).to_have_count(3)
+    assert pages_of(page) == 1
