@@ -30,7 +30,20 @@ class Hardware:
 
 def devices() -> tuple[str, ...]:
     """The devices that torch can use here."""
-    return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return tuple(name for name, is_there in there.items() if is_there)
+
+
+def chosen_device() -> str:
+    """The device that the operator wants real models on, in KVENGINE_DEVICE; without one, the CPU.
+
+    Raises `PromptError` for one that is not there.
+    """
+    named = os.environ.get("KVENGINE_DEVICE") or "cpu"
+    if named not in devices():
+        at_hand = ", ".join(devices())
+        raise PromptError(f"KVENGINE_DEVICE is {named!r}, and torch can use {at_hand} here; name one.")
+    return named
 
 
 @cache
@@ -46,7 +59,7 @@ def cores() -> int:
 
 def hardware(device: str, threads: int) -> Hardware:
     """This machine, for a measurement on `device` that uses that many threads of the CPU."""
-    name = torch.cuda.get_device_name() if device == "cuda" else _processor()
+    name = torch.cuda.get_device_name() if device == "cuda" else _processor()  # of which mps is a part
     return Hardware(name, device, cores(), threads, str(torch.__version__))
 
 
@@ -68,6 +81,8 @@ def synchronize(device: torch.device) -> None:
     """Wait until the device has done all that was asked of it; the CPU has, when a call returns."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def place(model: Transformer, *, device: str, dtype: str, max_seq_len: int | None = None) -> Transformer:
@@ -96,7 +111,7 @@ def _multiplies(device: str, dtype: torch.dtype) -> bool:
     try:
         ones = torch.ones(2, 2, device=device, dtype=dtype)
         return bool((ones @ ones)[0, 0] == 2)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         return False
 
 

@@ -28,6 +28,7 @@ from kvengine import (
 )
 from kvengine.chat import chat_ids
 from kvengine.experiments import Premise, Recomputation, recompute, text_of_length
+from kvengine.hardware import chosen_device
 from kvengine.weights import load_chat_template
 
 MIB = 2**20
@@ -95,8 +96,8 @@ def further() -> tuple[ModelCard, ...]:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def model(name: str) -> Transformer:
-    """A model, shared by all sessions."""
-    return load_model(name)
+    """A model, shared by all sessions; a real one where the operator wants it."""
+    return load_model(name, device=chosen_device() if large(name) else "cpu")
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
