@@ -16,8 +16,8 @@ from kvengine.timing import CACHED, NAIVE, Row
 FP32 = FORMATS["fp32"]
 #: Which page proves each line, what its address says there, and the heading it begins at.
 PROOFS: dict[str, tuple[str, dict[str, str], str]] = {
-    "next": ("avoided_work", {}, ""),
-    "order": ("walkthrough", {"stage": "3"}, ""),
+    "next": ("walkthrough", {"stage": "3"}, ""),
+    "order": ("avoided_work", {}, ""),
     "time": ("timing", {}, "sweep"),
     "total": ("timing", {}, "scale"),
     "whole": ("timing", {}, "sweep"),
