@@ -158,7 +158,7 @@ export function createMistakes(around, scene) {
               el("p", {}, ...say(mistake[body.because], body.values)),
             ),
             ...drawLayers(),
-            el("p.quiet", {}, fill(words.largest, body.values)),
+            el("p.quiet", {}, fill(body.largest, body.values)),
           ]
         : []),
     );

@@ -46,6 +46,11 @@ class Pair:
         return common(self.known, self.after.token_ids)
 
     @property
+    def differ(self) -> int:
+        """Rows whose keys came out differently in the last layer."""
+        return int((self.parted.compared & ~self.parted.k_same[-1]).sum())
+
+    @property
     def flipped(self) -> bool:
         """Was the second answer another one, though nothing was drawn?"""
         return self.before.answer_ids != self.after.answer_ids

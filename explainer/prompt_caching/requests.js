@@ -193,6 +193,11 @@ export function createRequests(around) {
     const { stored: bytes, budget, rate } = entry.tree;
     treeTitle.textContent = fill(words.tree.title, { bytes, budget, rate });
     tree.replaceChildren(drawTree(entry.tree, words));
+    // What is new stands in sight: the last request, and its end in the tree.
+    if (entry === body.entries.at(-1)) history.scrollLeft = history.scrollWidth;
+    const rows = /** @type {HTMLElement | null} */ (tree.firstElementChild);
+    const fresh = /** @type {HTMLElement | null} */ (tree.querySelector(".bar.new"));
+    if (rows && fresh) rows.scrollTop = fresh.offsetTop - rows.clientHeight / 2;
     drawLate(entry);
   }
 

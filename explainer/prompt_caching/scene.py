@@ -148,6 +148,8 @@ def mistake_scene(key: str, found: Pair, tokenizer: Tokenizer) -> dict[str, Any]
         "common": found.common,
         "states": states(found),
         "question": question(key, found),
+        "lead": {"text": WORDS["mistakes"]["lead_tie" if found.close else "lead"], "values": {}},
+        "largest": WORDS["mistakes"]["largest" if found.differ else "largest_same"],
         "because": "because_same" if found.close and not found.flipped else "because",
         "values": values,
     }

@@ -179,6 +179,7 @@ def mistake_values(found: Pair, answers: tuple[str, str]) -> dict[str, str]:
         "warm": f"{WARM:g}",
         "same": small(_largest(found, same=True)),
         "different": small(_largest(found, same=False)),
+        "differ": f"{found.differ:,}",
         "cold_answer": answers[0],
         "warm_answer": answers[1],
     }
