@@ -13,7 +13,11 @@ STYLE = """<style>
 .stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
 .stMainBlockContainer [data-testid="stHeading"] h3 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
 @media (max-width: 640px) {
+  .st-key-policy_controls { gap: 0.4rem 0.6rem !important; }
   .st-key-policy_controls > div { flex: 1 1 calc(50% - 0.5rem) !important; width: auto !important; }
+  .st-key-policy_controls > div:nth-child(n + 4) { flex-basis: 20% !important; min-width: 0 !important; }
+  .st-key-p_part [role="radiogroup"] { flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none; }
+  .st-key-p_part button { flex: none; }
 }
 body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(> .st-key-controls) {
   position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;

@@ -1,4 +1,4 @@
-"""The budget, as a slider that the parts of the page share."""
+"""What the parts of the page share: the budget as a slider, and what was run as a file."""
 
 import streamlit as st
 
@@ -29,4 +29,17 @@ def budget_slider(key: str, again: str = "", most: int = DRAGGED) -> None:
         width=280,
         help=tell("page.budget_help"),
         on_change=moved,
+    )
+
+
+def save(csv: str, name: str) -> None:
+    """Offer what a chart or table shows as a file."""
+    st.download_button(
+        label("page.csv"),
+        csv,
+        f"{name}.csv",
+        "text/csv",
+        key=f"csv_{name}",
+        icon=":material/download:",
+        on_click="ignore",
     )

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from explainer.kit.palette import Palette, lay_out
 from explainer.policies.measure import FIRSTS, PIECE, Along, FirstPoint, LossPoint
-from explainer.policies.rules import RULES
+from explainer.policies.rules import RULES, title
 
 KIB = 1024
 #: Nats above the full cache that a chart of first rows shows.
@@ -17,7 +17,18 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
 
 
-def against_memory(points: Sequence[LossPoint], palette: Palette) -> go.Figure:
+def top(points: Sequence[LossPoint]) -> float:
+    """The largest loss that the chart has room for: what is hopeless would press the others together."""
+    shown = [p.late for p in points if p.rule in ("full", "window", "random")]
+    return max(min(shown, default=0) + 0.6, *(loss + 0.1 for loss in shown), 0)
+
+
+def above(points: Sequence[LossPoint]) -> list[LossPoint]:
+    """What it has no room for."""
+    return [p for p in points if p.late > top(points)]
+
+
+def against_memory(points: Sequence[LossPoint], budget: int, palette: Palette) -> go.Figure:
     """Each policy a line over its budgets; each format a point; the full cache a level line."""
     figure = go.Figure()
     lay_out(figure, palette)
@@ -26,11 +37,11 @@ def against_memory(points: Sequence[LossPoint], palette: Palette) -> go.Figure:
         line = sorted((p for p in points if p.rule == name), key=lambda p: p.bytes)
         if not line:
             continue
-        colour = {"random": palette.muted, "h2o": palette.ink}.get(name, palette.ink)
+        colour = palette.muted if name == "random" else palette.ink
         figure.add_scatter(
             x=[p.bytes / KIB for p in line],
             y=[p.late for p in line],
-            name=RULES[name].title.removeprefix("… "),
+            name=title(name),
             mode="lines+markers",
             line={"color": colour, "width": 1.6, "dash": DASHES[i]},
             marker={"symbol": SYMBOLS[i], "size": 9, "color": colour},
@@ -45,22 +56,35 @@ def against_memory(points: Sequence[LossPoint], palette: Palette) -> go.Figure:
         figure.add_scatter(
             x=[p.bytes / KIB],
             y=[p.late],
-            name=RULES[p.rule].title,
+            name=title(p.rule),
             mode="markers+text",
-            text=[RULES[p.rule].title.split(",")[0] if p.rule != "kivi" else "KIVI"],
+            text=[title(p.rule).split(",")[0] if p.rule != "kivi" else "KIVI"],
             textposition="top left" if p.rule == "full" else "top center",
             marker={"symbol": "hexagon", "size": 11, "color": palette.blue},
             showlegend=False,
             hovertemplate="%{x:,.0f} KiB: %{y:.3f}<extra>%{fullData.name}</extra>",
         )
-    ticks = (64, 128, 256, 512, 1024)
+    if points:
+        low = min(p.late for p in points)
+        bottom, most = low - 0.08, top(points)
+        figure.update_yaxes(range=[bottom, most])
+        here = next((p.bytes for p in points if p.budget == budget and p.rule == "window"), None)
+        if here is not None:
+            figure.add_scatter(
+                x=[here / KIB] * 2,
+                y=[bottom, most],
+                name=f"{budget} rows",
+                mode="lines",
+                line={"color": palette.muted, "width": 1, "dash": "dot"},
+                hoverinfo="skip",
+            )
+        sizes = [p.bytes / KIB for p in points]
+        figure.update_xaxes(range=[math.log10(min(sizes) / 1.2), math.log10(max(sizes) * 1.35)])
+    ticks = [2**i for i in range(2, 11)]
     figure.update_xaxes(title="KiB of cache at the end of a text", type="log", tickvals=ticks)
-    figure.update_xaxes(range=[math.log10(55), math.log10(1400)])
     figure.update_yaxes(title="nats per token")
-    figure.update_layout(
-        height=500, legend={"orientation": "v", "x": 1.01, "xanchor": "left", "y": 1, "yref": "paper"}
-    )
-    figure.update_layout(margin={"r": 12, "t": 16})
+    legend = {"yref": "paper", "y": -0.16, "yanchor": "top"}
+    figure.update_layout(height=590, legend=legend, margin={"r": 12, "t": 16})
     return figure
 
 
@@ -106,7 +130,11 @@ def first_rows(points: Sequence[FirstPoint], names: Sequence[str], palette: Pale
     for firsts, name, colour, dash in zip(
         FIRSTS, names, (palette.violet, palette.blue, palette.ink), ("dash", "solid", "dot"), strict=True
     ):
-        line = sorted((p.window, p.loss) for p in points if p.window and p.firsts == firsts and not p.silent)
+        line = sorted(
+            (p.window, p.loss)
+            for p in points
+            if p.window and p.firsts == firsts and not p.silent and not p.swapped
+        )
         if line:
             figure.add_scatter(
                 x=[str(window) for window, _ in line],
@@ -118,13 +146,13 @@ def first_rows(points: Sequence[FirstPoint], names: Sequence[str], palette: Pale
                 hovertemplate="window %{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
             )
     for p in points:
-        if p.window is None:
+        if p.window is None and not p.swapped:
             figure.add_hline(
                 y=p.loss,
                 line={"color": palette.grey, "width": 1.4, "dash": "dot"},
                 annotation={"text": "full cache", "font_color": palette.muted},
             )
-    full = next((p.loss for p in points if p.window is None), None)
+    full = next((p.loss for p in points if p.window is None and not p.swapped), None)
     if full is not None:  # as many nats on each chart, so that they can be held against each other
         figure.update_yaxes(range=[full - 0.15, full + SPAN])
     windows = sorted({p.window for p in points if p.window})

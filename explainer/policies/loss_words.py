@@ -4,34 +4,28 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from explainer.kit import sheet
+from explainer.policies.figures import above
 from explainer.policies.measure import LossPoint
-from explainer.policies.rules import RULES
+from explainer.policies.rules import title
 from explainer.policies.words import nats, tell
 
-#: The budget of which the sentence tells.
-TOLD = 16
 
-
-def _title(rule: str) -> str:
-    return RULES[rule].title.removeprefix("… ")
-
-
-def best_line(points: Sequence[LossPoint]) -> str:
-    """Which policy loses least at the smallest budget, and which lose more than dropping at random.
+def best_line(points: Sequence[LossPoint], budget: int) -> str:
+    """Which policy loses least at a budget, and which lose more than dropping at random.
 
     SnapKV is left out: its cache grows behind the prompt, so that at the same budget it holds more rows.
     """
-    told = {p.rule: p.late for p in points if p.budget == TOLD and p.rule != "snapkv"}
+    told = {p.rule: p.late for p in points if p.budget == budget and p.rule != "snapkv"}
     full = next((p.late for p in points if p.rule == "full"), None)
     if "random" not in told or full is None:
         return ""
     best = min(told, key=lambda rule: told[rule])
-    worse = [_title(rule) for rule, loss in told.items() if loss > told["random"]]
+    worse = [title(rule) for rule, loss in told.items() if loss > told["random"]]
     beaten = tell("loss.beaten_some", names=", ".join(worse)) if worse else tell("loss.beaten_none")
     line = tell(
         "loss.best",
-        budget=TOLD,
-        best=_title(best),
+        budget=budget,
+        best=title(best),
         best_loss=nats(told[best]),
         random=nats(told["random"]),
         full=nats(full),
@@ -63,11 +57,17 @@ def bits_line(points: Sequence[LossPoint]) -> str:
     return f"{line} {beside}"
 
 
+def beyond_line(points: Sequence[LossPoint]) -> str:
+    """What the chart has no room for."""
+    names = dict.fromkeys(title(p.rule) for p in above(points))
+    return tell("loss.beyond", names=", ".join(names)) if names else ""
+
+
 def rows(points: Sequence[LossPoint]) -> list[dict[str, str]]:
     """Every point, for a table."""
     return [
         {
-            "policy": _title(p.rule),
+            "policy": title(p.rule),
             "budget": str(p.budget or "–"),
             "rows at the end": f"{p.rows:,}",
             "bytes": f"{p.bytes:,.0f}",

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from kvengine.errors import ContextLengthError
 from kvengine.forgetting import FirstRow, Losses, first_row, losses, masked_losses
 from kvengine.generate import sampler
 from kvengine.hardware import threads
-from kvengine.policies import Policy, Sinks, Window
+from kvengine.policies import Policy, PolicyError, Sinks, Window
 from kvengine.policy_cache import PolicyCache
 from kvengine.streaming import stream
 
@@ -44,22 +45,33 @@ class LossPoint:
 def plan() -> list[tuple[str, int]]:
     """The points in the order in which they are measured: what has no budget first, then budget by budget."""
     fixed = [(name, 0) for name in ("full", "int8", "int4", "int2", "kivi")]
-    return fixed + [(name, budget) for budget in BUDGETS for name, rule in RULES.items() if rule.budgeted]
+    return fixed + [point for budget in BUDGETS for point in plan_at(budget)]
+
+
+def plan_at(budget: int) -> list[tuple[str, int]]:
+    """The points of one budget: of those policies that can work with it."""
+    found = []
+    for name, rule in RULES.items():
+        with suppress(PolicyError):
+            if rule.budgeted and rule.make(budget):
+                found.append((name, budget))
+    return found
 
 
 @dataclass(frozen=True)
 class LossCurve:
-    """Every policy at every budget on the same texts, all of one length."""
+    """Policies at their budgets on the same texts, all of one length."""
 
     setting: Setting
     texts: tuple[tuple[int, ...], ...]
+    points: tuple[tuple[str, int], ...]
 
     def run(self, stopped: Stopped) -> Iterator[LossPoint]:
         with threads(self.setting.threads):
             model = placed(self.setting)
             time.sleep(SETTLE)
             ids = torch.tensor(self.texts)
-            for name, budget in plan():
+            for name, budget in self.points:
                 rule = RULES[name]
                 began = time.perf_counter()
                 found = losses(
@@ -210,7 +222,7 @@ WINDOWS = (32, 128)
 class FirstPoint:
     """A model with a window and so many first rows; without a window, with the full cache and a `look` at it.
 
-    `silent`: the values of the first row count as zeros.
+    `silent`: the values of the first row count as zeros; `swapped`: another token stands first in the text.
     """
 
     model: str
@@ -219,13 +231,29 @@ class FirstPoint:
     silent: bool
     loss: float
     look: FirstRow | None = None
+    swapped: bool = False
 
 
-def first_plan() -> list[tuple[int | None, int, bool]]:
-    """Window, first rows, silent: in the order in which they are measured."""
-    plan: list[tuple[int | None, int, bool]] = [(None, 0, False), (SHOWN, 0, False), (SHOWN, 1, False)]
-    plan += [(SHOWN, 1, True), (SHOWN, 4, False)]
-    return plan + [(window, firsts, False) for window in WINDOWS for firsts in (0, 1)]
+@dataclass(frozen=True)
+class Tried:
+    """A model, its texts, the first token that counts, one to stand in the first one's place, and the windows
+    with a point more in its chart. `briefly`: only what a window with and without the first row costs."""
+
+    name: str
+    texts: tuple[tuple[int, ...], ...]
+    late: int
+    other: int
+    briefly: bool = False
+
+    def plan(self) -> list[tuple[int | None, int, bool, bool]]:
+        """Window, first rows, silent, swapped: in the order in which they are measured."""
+        plan: list[tuple[int | None, int, bool, bool]] = [(None, 0, False, False)]
+        plan += [(SHOWN, firsts, False, False) for firsts in (0, 1)]
+        if self.briefly:
+            return plan
+        plan += [(SHOWN, 1, True, False), (SHOWN, 4, False, False)]
+        plan += [(SHOWN, 0, False, True), (SHOWN, 1, False, True), (None, 0, False, True)]
+        return plan + [(window, firsts, False, False) for window in WINDOWS for firsts in (0, 1)]
 
 
 @dataclass(frozen=True)
@@ -233,20 +261,24 @@ class FirstToken:
     """The same windows on several models, each with its own texts, in one masked pass a point."""
 
     setting: Setting
-    models: tuple[tuple[str, tuple[tuple[int, ...], ...], int], ...]  # name, texts, first token that counts
+    models: tuple[Tried, ...]
+    known: frozenset[tuple[str, int | None, int, bool, bool]] = frozenset()  # what was measured before
 
     def run(self, stopped: Stopped) -> Iterator[FirstPoint]:
         with threads(self.setting.threads):
-            for name, texts, late in self.models:
-                model = load_model(name)
-                for window, firsts, silent in first_plan():
+            for of in self.models:
+                model = load_model(of.name)
+                for window, firsts, silent, swapped in of.plan():
+                    if (of.name, window, firsts, silent, swapped) in self.known:
+                        continue
                     if stopped():
                         return
+                    texts = [(of.other, *ids[1:]) if swapped else ids for ids in of.texts]
                     policy = _policy(window, firsts)
-                    nats = [masked_losses(model, ids, policy, silent=silent)[late:] for ids in texts]
+                    nats = [masked_losses(model, ids, policy, silent=silent)[of.late :] for ids in texts]
                     look = None if window else _mean([first_row(model, ids) for ids in texts])
                     loss = float(np.concatenate(nats).mean())
-                    yield FirstPoint(name, window, firsts, silent, loss, look)
+                    yield FirstPoint(of.name, window, firsts, silent, loss, look, swapped)
 
 
 def _policy(window: int | None, firsts: int) -> Policy:

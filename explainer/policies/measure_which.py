@@ -33,17 +33,18 @@ class Recalled:
 
 @dataclass(frozen=True)
 class WhichForgets:
-    """Every policy at one budget on the same prompt, the full cache first."""
+    """Policies at one budget on the same prompt."""
 
     setting: Setting
     answer_ids: tuple[int, ...]
     needed: tuple[int, ...]
     budget: int
+    rules: tuple[str, ...]
 
     def run(self, stopped: Stopped) -> Iterator[Recalled]:
         with threads(self.setting.threads):
             model = placed(self.setting)
-            for name in plan():
+            for name in self.rules:
                 if stopped():
                     return
                 try:
@@ -57,9 +58,9 @@ class WhichForgets:
                 yield Recalled(name, found.probability, found.written, *cache)
 
 
-def plan() -> list[str]:
-    """The policies in the order in which they run."""
-    return ["full", *(name for name in RULES if name != "full")]
+def plan() -> tuple[str, ...]:
+    """The policies in the order in which they run, the full cache first."""
+    return ("full", *(name for name in RULES if name != "full"))
 
 
 def places(texts: Sequence[str], answer: str) -> tuple[int, ...]:

@@ -1,12 +1,15 @@
 """Past the context: four caches on a text longer than the training, and a stream in constant memory."""
 
+from dataclasses import asdict
+
 import streamlit as st
 
-from explainer.kit import cache
+from explainer.kit import cache, sheet
 from explainer.kit.charts import chart, palette, prose
 from explainer.kit.lab import LAB
 from explainer.kit.runs import begin, polling, watched
 from explainer.policies import figures
+from explainer.policies.controls import save
 from explainer.policies.measure import PAST, PAST_BUDGET, PIECE, Along, PastContext, Stream, Streamed
 from explainer.policies.show_loss import setting, small
 from explainer.policies.words import TEXTS, label, nats, percent, tell
@@ -56,12 +59,23 @@ def _past(name: str, was_polling: bool) -> None:
     chart(figures.along(lines, names, context, palette()), "loss-past-the-context", alt)
     if lines[0].refused:
         prose(tell("endless.refused", error=lines[0].refused))
+    if found and not found.run.active:
+        save(sheet.to_csv(_pieces(lines)), "loss-past-the-context")
     if len(lines) == len(PAST):
         cut = context // PIECE
         behind = {line.rule: nats(_mean(line.means[cut:])) for line in lines}
         within = nats(_mean(lines[0].means[:cut]))
         prose(tell("endless.past_told", context=context, budget=PAST_BUDGET, within=within, **behind))
         prose(tell("endless.past_why"))
+
+
+def _pieces(lines: list[Along]) -> list[dict[str, object]]:
+    """The curves as rows of a file: a row for each piece of the text."""
+    return [
+        {"from_position": PIECE * i + 1, "to_position": min(PIECE * (i + 1), TOKENS - 1)}
+        | {line.rule: line.means[i] for line in lines}
+        for i in range(len(lines[0].means))
+    ]
 
 
 def _mean(values: tuple[float, ...]) -> float:
@@ -107,6 +121,8 @@ def _stream(name: str, was_polling: bool) -> None:
         )
     )
     st.text("… " + tokenizer.decode(list(last.tail)))
+    if found and not found.run.active:
+        save(sheet.to_csv([_row(piece) for piece in pieces]), "stream")
     if last.after == last.after:
         prose(
             tell(
@@ -119,3 +135,8 @@ def _stream(name: str, was_polling: bool) -> None:
                 tokens=f"{last.tokens:,}",
             )
         )
+
+
+def _row(piece: Streamed) -> dict[str, object]:
+    """Where a stream was, as a row of a file; a probability that was not asked for is left empty."""
+    return {name: "" if value != value else value for name, value in asdict(piece).items() if name != "tail"}

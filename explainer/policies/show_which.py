@@ -9,10 +9,11 @@ from explainer.kit.charts import prose
 from explainer.kit.controls import shown
 from explainer.kit.lab import LAB
 from explainer.kit.measure import Setting
-from explainer.kit.runs import begin, measured, polling, watched
+from explainer.kit.runs import Measured, begin, measured, polling, watched
 from explainer.policies import which_words as said
 from explainer.policies.choice import PoliciesChoice
-from explainer.policies.controls import budget_slider
+from explainer.policies.controls import budget_slider, save
+from explainer.policies.kept import gathered
 from explainer.policies.measure_which import Recalled, WhichForgets, places, plan
 from explainer.policies.rules import RULES, title
 from explainer.policies.words import TEXTS, label, tell
@@ -78,23 +79,29 @@ def which() -> None:
 def _compared(text: str, budget: int, was_polling: bool) -> None:
     card, answer = session.card(), str(TEXTS["watch"][text]["answer"])
     tokenizer = cache.tokenizer(card.name)
-    found = measured(RUN)
+
+    def kept() -> dict[str, Recalled]:
+        def ours(run: Measured) -> bool:
+            return (run.setting.name, run.prompt, run.size) == (card.name, text, budget)
+
+        return gathered(RUN, (card.name, text, budget), ours, lambda point: point.rule)
+
     with st.container(horizontal=True, vertical_alignment="center"):
-        again = st.session_state.pop("p_which_again", False) and found is not None
+        again = st.session_state.pop("p_which_again", False) and measured(RUN) is not None
         pressed = polling(RUN) is None and st.button(
             label("which.start"), type="primary", icon=":material/play_arrow:", key="start_policies_which"
         )
-        if pressed or again:
+        missing = tuple(rule for rule in plan() if rule not in kept()) or plan()
+        if pressed or (again and len(kept()) < len(plan())):
             prompt = tokenizer.encode(TEXTS["watch"][text]["text"])
             of = Setting(card.name, card.config, tuple(prompt), "cpu", "float32", 1)
             answer_ids = tuple(tokenizer.encode(TEXTS["watch"][text]["text"] + answer)[len(prompt) :])
-            job = WhichForgets(of, answer_ids, places(tokenizer.texts(prompt), answer), budget)
+            job = WhichForgets(of, answer_ids, places(tokenizer.texts(prompt), answer), budget, missing)
             st.session_state["policies_guessed"] = tuple(st.session_state.get("p_which_guess") or ())
             begin(RUN, job, of, text, budget)
         found = watched(RUN, was_polling)
-    ours = found and (found.setting.name, found.prompt, found.size) == (card.name, text, budget)
-    points: list[Recalled] = found.run.results if found and ours else []
-    if found and ours and found.run.active:
+    points = list(kept().values())
+    if found and found.run.active:
         st.progress(len(points) / len(plan()), label("loss.progress", done=len(points), all=len(plan())))
     if not points or found is None:
         return
@@ -107,12 +114,5 @@ def _compared(text: str, budget: int, was_polling: bool) -> None:
         prose(" ".join(said.lines(points, answer, decode, guessed)))
     st.html(said.table(points, answer, decode, guessed))
     if not found.run.active:
-        st.download_button(
-            label("loss.csv"),
-            said.to_csv(points, answer, decode),
-            f"which-policy-forgets-{text}-{budget}.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        save(said.to_csv(points, answer, decode), f"which-policy-forgets-{text}-{budget}")
         prose(tell("loss.machine", model=found.setting.name, when=found.when))

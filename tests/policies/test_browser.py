@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from explainer.kit.encode import token_label
 from explainer.policies.choice import NEW
+from explainer.policies.rules import RULES
 from explainer.policies.runs import pair, prompt_of
 from explainer.policies.scene import parting
 from kvengine import load_tokenizer
@@ -102,6 +103,19 @@ def test_a_measured_curve_draws_what_there_is_and_can_be_stopped(page: Page, app
     expect(page.locator(".js-plotly-plot")).to_be_visible()
 
 
+def test_a_guess_at_who_forgets_is_held_against_what_every_policy_wrote(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/policies?part=which&text=owl&budget=12")
+    page.get_by_role("button", name="Window", exact=True).click()
+    page.get_by_role("button", name="Run all policies").click()
+    expect(page.get_by_role("button", name="Save as CSV")).to_be_visible(timeout=60_000)
+    rows = page.locator("table.which tbody tr")
+    expect(rows).to_have_count(len(RULES))
+    expect(rows.first).to_contain_text("✓ comes back")
+    expect(rows.filter(has_text="Window").first).to_contain_text("✗ forgotten")
+    expect(rows.filter(has_text="Window").first.locator(".guess")).to_have_text("✓")
+    expect(page.get_by_text("Of your guesses")).to_be_visible()
+
+
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 def test_nothing_scrolls_sideways_and_axe_finds_nothing(
     page: Page, app_url: str, axe: Callable[[Page], list[str]], width: int, height: int
@@ -114,7 +128,7 @@ def test_nothing_scrolls_sideways_and_axe_finds_nothing(
     assert axe(page) == []
     if width == 390:
         return
-    for part in ("Loss against memory", "Past the context", "The first token"):
+    for part in ("Which one forgets?", "Loss against memory", "Past the context", "The first token"):
         page.get_by_role("radio", name=part).click()
         expect(page.locator("[data-testid=stHeading]").first).to_be_visible()
         page.wait_for_timeout(700)  # what is new fades in, and is pale meanwhile

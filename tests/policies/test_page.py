@@ -37,6 +37,16 @@ def test_a_budget_that_is_too_small_gets_a_sentence(open_page: Opened, budget: s
     assert f"budget of {budget} row" in app.error[0].value
 
 
+@pytest.mark.parametrize("budget", ["0", "1"])
+def test_a_budget_without_a_row_to_look_back_at_gets_a_sentence_where_losses_are_measured(
+    open_page: Opened, budget: str
+) -> None:
+    app = open_page("policies", part="loss", budget=budget)
+    assert not app.exception
+    assert len(app.error) == 1
+    assert app.slider(key="p_loss_budget").value == int(budget)
+
+
 @pytest.mark.parametrize(
     "params",
     [

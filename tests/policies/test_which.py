@@ -25,7 +25,7 @@ def job(tokenizer: Tokenizer, text: str, budget: int) -> WhichForgets:
     assert answer[: len(prompt)] == prompt  # the answer begins with a token of its own
     of = Setting(MODEL, load_model(MODEL).config, tuple(prompt), "cpu", "float32", 1)
     needed = places(tokenizer.texts(prompt), told["answer"])
-    return WhichForgets(of, tuple(answer[len(prompt) :]), needed, budget)
+    return WhichForgets(of, tuple(answer[len(prompt) :]), needed, budget, plan())
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_a_full_cache_gives_each_answer_back_and_a_window_holds_no_row_of_it(
 ) -> None:
     answer = TEXTS["watch"][text]["answer"]
     found = {point.rule: point for point in job(tokenizer, text, 16).run(lambda: False)}
-    assert list(found) == plan()
+    assert tuple(found) == plan()
     assert back(found["full"], answer, lambda ids: tokenizer.decode(list(ids)))
     assert found["full"].holding == found["full"].heads == 32
     assert found["window"].holding == 0
