@@ -16,6 +16,10 @@ from kvengine.batch import BatchPoint
 from kvengine.cost import cache_bytes, weight_floats
 
 
+#: The upper quartile of a step against the lower, from which on something else ran on the machine.
+WIDE = 2.0
+
+
 def text(model: str, load: Load) -> str:
     return tell("speed.text", model=model, length=count(load.length, "token"))
 
@@ -50,6 +54,9 @@ def measured_line(points: Sequence[BatchPoint]) -> str:
 
 
 def why_line(points: Sequence[BatchPoint]) -> str:
+    """What the bytes explain of the times; where these spread too widely, that they explain nothing."""
+    if max(point.q75 / point.q25 for point in points) > WIDE:
+        return tell("speed.disturbed")
     first, last = points[0], points[-1]
     return tell(
         "speed.why", alone=digits(_speed(first)), together=digits(_speed(last)), batch=f"{last.batch}"

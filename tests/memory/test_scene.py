@@ -255,10 +255,13 @@ def test_requests_that_are_none_get_a_sentence(said: str) -> None:
 
 
 def test_measured_batches_are_told_and_drawn() -> None:
-    points = [BatchPoint(b, 1e-3, 2e-3, 3e-3, 9, 4000, 1000 * b, b, True, 1e-6 * b) for b in (1, 2, 4)]
+    points = [BatchPoint(b, 1.9e-3, 2e-3, 3e-3, 9, 4000, 1000 * b, b, True, 1e-6 * b) for b in (1, 2, 4)]
     said = [speed_words.measured_line(points), speed_words.why_line(points), speed_words.proof_line(points)]
     assert "2,000 tokens a second" in said[0].replace("\\", "")
+    assert "fixed cost" in said[1]
     assert "all the same" in said[2]
+    wide = [*points, BatchPoint(8, 1e-3, 2e-3, 3e-3, 9, 4000, 8000, 8, True, 0)]
+    assert "say little" in speed_words.why_line(wide)
     assert not [line for line in said if "{" in line]
     assert len(speed_words.rows(points)) == 3
     assert speed_words.to_csv(points).splitlines()[0].startswith("batch,q25,median")
