@@ -15,7 +15,6 @@ from kvengine import Config
 from kvengine.batch import BatchPoint
 from kvengine.cost import cache_bytes, weight_floats
 
-
 #: The upper quartile of a step against the lower, from which on something else ran on the machine.
 WIDE = 2.0
 

@@ -260,7 +260,7 @@ def test_measured_batches_are_told_and_drawn() -> None:
     assert "2,000 tokens a second" in said[0].replace("\\", "")
     assert "fixed cost" in said[1]
     assert "all the same" in said[2]
-    wide = [*points, BatchPoint(8, 1e-3, 2e-3, 3e-3, 9, 4000, 8000, 8, True, 0)]
+    wide = [*points, BatchPoint(8, 1e-3, 2e-3, 3e-3, 9, 4000, 8000, 8, True, 0.0)]
     assert "say little" in speed_words.why_line(wide)
     assert not [line for line in said if "{" in line]
     assert len(speed_words.rows(points)) == 3
