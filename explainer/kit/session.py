@@ -146,7 +146,7 @@ def restore(page: str, kind: type | None) -> None:
         session.revision += 1
         _fit(session)
         if not {"layer", "head"} & given.keys():
-            session.common = session.common.opened()
+            session.common, _ = fit(session.common.opened(), card().config)
     elif moved:
         session.notes = []
         session.revision += 1
