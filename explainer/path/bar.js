@@ -95,7 +95,7 @@ function draw(root, data) {
       said,
       classMenu(words),
       paths(data, list),
-      onward("a.next", el("span.long", {}, `${words.next} `), `${next.title} →`),
+      onward("a.next", words.next, el("b.long", {}, `: ${next.title}`), " →"),
     ),
   );
 }
