@@ -156,11 +156,11 @@ def test_when_a_replica_is_killed_the_next_step_goes_on_with_the_other(
 
         # A visitor whom their cookie leads to the first, and all of whose requests go there.
         for _ in range(50):
-            page = browser.new_page()
+            page = browser.new_context().new_page()
             page.goto(f"{url}/operands/weights/nobody/0")
             if _served_by(tmp_path)[-1][1] == first:
                 break
-            page.close()
+            page.context.close()
         cookie = next(c for c in page.context.cookies() if c["name"] == "kv_visitor")
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
         before = len(_served_by(tmp_path))
@@ -171,11 +171,31 @@ def test_when_a_replica_is_killed_the_next_step_goes_on_with_the_other(
         expect(page).to_have_url(re.compile("stage=3"))
         assert {replica for _, replica in _served_by(tmp_path)[before:]} == {first}
 
+        # And a class: it follows, and answers.
+        page.get_by_role("button", name="Class").click()
+        page.get_by_role("button", name="Open a room").click()
+        student = page.context.new_page()
+        student.goto(f"{url}/?room={page.locator('.room .code').inner_text()}")
+        expect(student.locator(".told .over")).to_contain_text("Stage 3 of 5")
+        page.keyboard.press("Escape")
+        page.keyboard.press("ArrowRight")
+        student.locator(".poll .option").first.click()
+        expect(page.locator(".poll .counted")).to_have_text("1 of 1 answered")
+
         with page.expect_websocket():
             os.kill(doomed.pid, signal.SIGKILL)
-            page.keyboard.press("ArrowRight")
+        # The other server knows nothing of the room. The teacher's page gives it back, and the answer arrives.
+        with student.expect_response(
+            lambda answer: answer.url.endswith("/vote") and answer.ok, timeout=60_000
+        ):
+            student.locator(".poll .option").nth(1).click()
+        page.keyboard.press("ArrowRight")
+        expect(student.locator(".poll .votes").nth(1)).to_have_text("1")
+        page.keyboard.press("ArrowRight")
+        for one in (page, student):
+            expect(one).to_have_url(re.compile("stage=4"))
+        student.close()
         page.wait_for_timeout(1000)  # the other has drawn the page
-        expect(page).to_have_url(re.compile("stage=4"))
         # What Python has to answer.
         page.get_by_role("button", name="Change prompt or model").click()
         field = page.get_by_label("Prompt", exact=True)
@@ -183,7 +203,7 @@ def test_when_a_replica_is_killed_the_next_step_goes_on_with_the_other(
         field.press("Enter")
         expect(page.locator("[data-row='4']").first).to_contain_text("time")
         expect(page).to_have_url(re.compile("prompt=Once"))
-        page.close()
+        page.context.close()
         served = _served_by(tmp_path)
         assert served[-1][1].endswith(other)
         assert ("/walkthrough", first) in served  # and nothing of what stands behind a question mark
