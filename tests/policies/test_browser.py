@@ -96,11 +96,11 @@ def test_a_measured_curve_draws_what_there_is_and_can_be_stopped(page: Page, app
     switch(page, "Measure", "Cache policies")
     page.get_by_role("radio", name="Loss against memory").click()
     page.get_by_role("button", name="Measure all policies").click()
-    expect(page.locator(".js-plotly-plot")).to_be_visible()
+    expect(page.locator(".stPlotlyChart .js-plotly-plot")).to_be_visible()
     page.get_by_role("button", name="Stop", exact=True).last.click()
     expect(page.get_by_text("What was measured so far is kept")).to_be_visible()
     expect(page.get_by_role("button", name="Save as CSV")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_be_visible()
+    expect(page.locator(".stPlotlyChart .js-plotly-plot")).to_be_visible()
 
 
 def test_a_guess_at_who_forgets_is_held_against_what_every_policy_wrote(page: Page, app_url: str) -> None:
