@@ -184,7 +184,7 @@ def test_when_a_replica_is_killed_the_next_step_goes_on_with_the_other(
 
         with page.expect_websocket():
             os.kill(doomed.pid, signal.SIGKILL)
-        # The other server knows nothing of the room. The teacher's page gives it back, and the answer arrives.
+        # The other server knows nothing of the room: the teacher's page gives it back, the answer arrives.
         with student.expect_response(
             lambda answer: answer.url.endswith("/vote") and answer.ok, timeout=60_000
         ):

@@ -5,6 +5,8 @@ for another head, layer, stage, and for a token a little further on, with a prom
 all share; on the start page (`--prompts`) for the two writers of a new prompt, every twenty seconds. Measured
 is the time from its message to the end of the script run that answers it, on a server of its own on this
 machine; learners and server share the processor. Nothing but this machine is asked.
+
+`--room 300` measures a room instead: a step until all who follow have it, an answer until it is counted.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from tools.load_room import measure_room
 from tools.server import Server, serve
 
 PERIOD, PROMPT_PERIOD = 2.0, 20.0  # seconds between two changes of a learner, or two prompts, on average
@@ -162,7 +165,10 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=0, help="tokens in the cache (those of the prompt)")
     parser.add_argument("--prompts", action="store_true", help="the start page, a new prompt every 20 s")
     parser.add_argument("--replicas", type=int, default=1, help="servers that share the class (1)")
+    parser.add_argument("--room", type=int, metavar="N", help="N who follow one room, and nothing else")
     asked = parser.parse_args()
+    if asked.room:
+        raise SystemExit(0 if measure_room(asked.room) else "\nA goal was missed.")
     classes = [(n, "shared" if asked.shared else "own") for n in asked.learners] or CLASSES
     change = f"a new prompt every {PROMPT_PERIOD:g} s" if asked.prompts else f"a change every {PERIOD:g} s"
     servers = "server" if asked.replicas == 1 else f"{asked.replicas} servers"

@@ -393,6 +393,7 @@ function drawOpened() {
   const name = (page) => way()?.pages[page]?.title ?? page;
   const places = Object.entries(pages)
     .filter(([, n]) => n)
+    .sort()
     .map(([page, n]) => (page ? fill(words.elsewhere, { n, page: name(page) }) : fill(words.with, { n })));
   opened.where.textContent = [fill(words.joined, { joined }), ...places].join(" · ");
   opened.trouble.textContent = room.trouble;

@@ -150,10 +150,14 @@ export function createAsking({ root, asking, live }, what, on) {
       const { id, phase, veil } = room.poll;
       const at = [...asking.querySelectorAll(".option")].findIndex((option) => option.matches(":focus"));
       const now = `${id} ${phase}`;
+      const drawn = JSON.stringify([room.poll, room.joined, room.voted]);
+      if (asking.firstElementChild?.getAttribute("data-class") === drawn) return;
       if (phase === "truth") delete root.dataset.asking;
       else root.dataset.asking = veil ? "veiled" : "before";
       document.body.classList.toggle("kv-asking", phase !== "truth");
-      asking.replaceChildren(drawPoll(room));
+      const shown = drawPoll(room);
+      shown.dataset.class = drawn; // touched, it is no leaving of the class
+      asking.replaceChildren(shown);
       if (now !== polls) live.textContent = saidOf(room);
       if (now !== polls) inSight();
       polls = now;

@@ -32,7 +32,7 @@ export function drawPoll({ leads, joined, voted, poll, vote }) {
   const said = open && !leads ? "Touch your answer. You can change it until the answers are shown." : "";
   return el(
     "div.posed.poll",
-    { "data-class": "" },
+    {},
     el("p.over", {}, leads ? "The class is asked" : "Your teacher asks"),
     phase === "truth"
       ? el(
