@@ -71,6 +71,7 @@ elif part == "own":
         outcomes,
         runs.appending(card.config),
         cache.tokenizer(card.name).token_text,
+        base=card.config.rope_theta,
         expanded_in=runs.grouped(card).config,
     )
     drawn = data | {"walk": walk, "at": {"lap": 0, "stage": own.change}}

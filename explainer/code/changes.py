@@ -25,7 +25,7 @@ from kvengine.proof import TOLERANCE
 
 def plain(config: Config) -> bool:
     """Whether the text computes what a model of this shape needs: its rotation is the plain one."""
-    return config.rope_theta == 10_000 and config.rope_stretch is None and config.window is None
+    return config.rope_stretch is None and config.window is None
 
 
 def scene(
@@ -33,9 +33,10 @@ def scene(
     appending: Mapping[str, Appending],
     text_of_token: Callable[[int], str],
     *,
+    base: float,
     expanded_in: Config,
 ) -> dict[str, Any]:
-    """All changes with their texts, and what each did where it has been run."""
+    """All changes, their texts for a rotation with this `base`, and what each did where it has been run."""
     changes = []
     for key in CHANGES:
         outcome = outcomes.get(key)
@@ -43,9 +44,9 @@ def scene(
         found: dict[str, Any] = {
             "key": key,
             **WORDS["change"][key],
-            "code": _coloured(key),
-            "text": text_of(key),
-            "printed": printed(key),
+            "code": _coloured(key, base),
+            "text": text_of(key, base),
+            "printed": printed(key, base),
         }
         if outcome:
             values |= _values(outcome)
@@ -71,11 +72,11 @@ def scene(
     return {"changes": changes, "tolerance": TOLERANCE}
 
 
-def _coloured(key: str) -> list[tuple[str, list[Piece]]]:
+def _coloured(key: str, base: float) -> list[tuple[str, list[Piece]]]:
     """The lines with their marks, each in its colours: the replaced ones as they stood in the right text."""
-    before, after = iter(pieces(TEXT)), iter(pieces(text_of(key)))
+    before, after = iter(pieces(text_of("none", base))), iter(pieces(text_of(key, base)))
     lines: list[tuple[str, list[Piece]]] = []
-    for mark, _ in marked_lines(key):
+    for mark, _ in marked_lines(key, base):
         if mark == "":
             next(before)
         lines.append((mark, next(before if mark == "-" else after)))

@@ -182,7 +182,7 @@ export function createRun(stage) {
     fit({ width, phone, height }) {
       const used = head.offsetHeight + foot.offsetHeight + BELOW;
       const beside = width >= NARROW;
-      const tall = beside ? Math.max(LEAST_TALL, height - used) : phone ? 230 : 320;
+      const tall = beside ? Math.max(LEAST_TALL, height - used) : phone ? 140 : 320;
       frame.style.setProperty("--tall", `${tall}px`);
       if (stepper) listing.show(stepper.place.stage);
     },

@@ -6,9 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from explainer.code.changes import plain
-from explainer.code.own import CHANGES, Appending, Outcome, run_text, time_appending, try_out
+from explainer.code.own import (
+    CHANGES,
+    WORDS_LARGE,
+    WORDS_WRITTEN,
+    Appending,
+    Outcome,
+    run_text,
+    time_appending,
+    try_out,
+)
 from explainer.code.scene import Runs, scene
-from explainer.kit.cache import COMPUTING, MIB, cards, computing, identity, model, prompt_tokens, tokenizer
+from explainer.kit.cache import (
+    COMPUTING,
+    MIB,
+    cards,
+    computing,
+    identity,
+    large,
+    model,
+    prompt_tokens,
+    tokenizer,
+)
 from explainer.kit.shelf import Shelf
 from kvengine import ModelCard, sampler
 from kvengine.config import Config
@@ -101,8 +120,9 @@ def outcomes(card: ModelCard, prompt: str, change: int) -> dict[str, Outcome]:
         place = identity("own", name, token_ids, key)
 
         def make(name: str = name, token_ids: tuple[int, ...] = token_ids, key: str = key) -> Tried:
+            words = WORDS_LARGE if large(name) else WORDS_WRITTEN
             with computing(name):
-                return Tried(try_out(model(name), token_ids, key))
+                return Tried(try_out(model(name), token_ids, key, words))
 
         kept = TRIED.get(place, make) if i == change else TRIED.peek(place)
         if kept:

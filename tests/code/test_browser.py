@@ -87,6 +87,22 @@ def test_code_and_picture_are_lit_together(page: Page, app_url: str, line: Calla
     assert page.locator(".l .var.lit").count() > 4
 
 
+def test_on_a_phone_a_line_and_what_it_makes_are_in_sight_together(page: Page, app_url: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_line(page, f"{app_url}/code?stage=2")
+    for _ in range(4):
+        moves = page.locator(".moves").bounding_box()
+        code, values = page.locator(".l.now").first.bounding_box(), page.locator(".values").bounding_box()
+        assert code
+        assert values
+        assert moves
+        assert 0 < code["y"] < values["y"]
+        assert values["y"] + values["height"] < moves["y"]
+        title = page.locator(".told h2").text_content()
+        page.locator(".next-step").click()
+        expect(page.locator(".told h2")).not_to_have_text(title or "")
+
+
 def test_the_last_line_leads_to_the_next_token(page: Page, app_url: str) -> None:
     open_line(page, f"{app_url}/code?line=99")
     button = page.get_by_role("button", name="Next token ▸")

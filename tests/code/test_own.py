@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from explainer.code import runs
 from explainer.code.changes import scene
 from explainer.code.own import (
+    BASE,
     CHANGES,
     TEXT,
     Outcome,
@@ -27,6 +28,7 @@ from explainer.code.words import WORDS
 from explainer.kit.words import names
 from kvengine import generate, load_model, load_tokenizer
 from kvengine.proof import TOLERANCE
+from tests.engine.reference import random_ids, tiny_model
 
 NAME, GROUPED = "stories-1m-h8-kv8", "stories-1m-h8-kv2"
 PROMPT = "Tom and Sara went to the park. Tom gave the ball to"
@@ -88,6 +90,15 @@ def test_the_right_text_is_the_engine_s(outcomes: dict[str, Outcome]) -> None:
     assert right.used == right.right
 
 
+def test_the_text_has_the_rotation_of_the_model_that_it_runs_in() -> None:
+    model = tiny_model(dtype=torch.float32, rope_theta=100_000.0)
+    found = try_out(model, random_ids(model.config.vocab_size, 9)[0].tolist(), "none", words=3)
+    assert max(found.differences) < 1e-4
+    assert len(found.token_ids) == 3
+    assert "position * 100_000.0 **" in text_of("twice", 100_000.0)
+    assert all(not mark for mark, _ in marked_lines("none", 100_000.0))
+
+
 def test_growing_changes_no_digit_and_takes_longer_with_every_row(outcomes: dict[str, Outcome]) -> None:
     assert outcomes["grow"].differences == outcomes["none"].differences
     config = load_model(NAME).config
@@ -141,7 +152,7 @@ def test_every_sentence_about_a_change_can_be_filled_in(outcomes: dict[str, Outc
     model = load_model(NAME)
     appending = {key: time_appending(model.config, key) for key in ("none", "grow")}
     text_of_token = load_tokenizer(NAME).token_text
-    data = scene(outcomes, appending, text_of_token, expanded_in=load_model(GROUPED).config)
+    data = scene(outcomes, appending, text_of_token, base=BASE, expanded_in=load_model(GROUPED).config)
     for change in data["changes"]:
         own = WORDS["own"]
         used = [change["focus"], own[change["verdict"]], own[change["memory"]], own["table_note"]]
