@@ -172,6 +172,64 @@ def test_many_threads_get_their_own_beginnings_and_never_more_than_the_budget() 
     assert all(block.parent in known for block in cache.blocks), "no block outlives its parent"
 
 
+class OrderKeeping:
+    """A lock that writes down who has held it: every operation of a prefix cache takes it once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.order: list[int] = []
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.order.append(threading.get_ident())
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_several_threads_get_is_what_the_model_gives_in_the_order_of_the_lock(seed: int) -> None:
+    block, most, threads = 2, 12, 4
+    cache: PrefixCache[Tokens] = PrefixCache(block_size=block, block_bytes=1, budget=most)
+    order = cache._lock = OrderKeeping()  # type: ignore[assignment]
+    together = threading.Barrier(threads)
+    done: dict[
+        int, list[tuple[str, Tokens, list[Tokens]]]
+    ] = {}  # by thread: what was done, and what came of it
+
+    def hammer(seed: int) -> None:
+        draw, mine = random.Random(seed), done.setdefault(threading.get_ident(), [])
+        held: list[tuple[Tokens, Lease[Tokens]]] = []
+        together.wait(60)
+        for _ in range(150):
+            text = tuple(draw.randrange(2) for _ in range(draw.randrange(1, 14)))
+            lease = cache.lease(text)
+            held.append((text, lease))
+            mine.append(("lease", text, [found.payload for found in lease.blocks]))
+            change = cache.store(text, lambda start, end, text=text: text[:end])  # type: ignore[misc]
+            mine.append(("store", text, [found.payload for found in (*change.stored, *change.evicted)]))
+            if len(held) > 2:
+                text, lease = held.pop(draw.randrange(len(held)))
+                lease.close()
+                mine.append(("close", text, [found.payload for found in lease.blocks]))
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(hammer, range(10 * seed, 10 * seed + threads)))
+    model, ahead = Model(block, most), {thread: iter(mine) for thread, mine in done.items()}
+    for thread in order.order:
+        kind, text, found = next(ahead[thread])
+        if kind == "lease":
+            assert model.lease(text) == found
+        elif kind == "close":
+            model.release(model.held.index(found[-1] if found else ()))
+        else:
+            before = set(model.used)
+            model.store(text)
+            came_and_went = before ^ set(model.used)
+            assert came_and_went <= set(found)
+    assert {one.payload for one in cache.blocks} == set(model.used)
+
+
 def test_another_salt_shares_nothing() -> None:
     one: PrefixCache[None] = PrefixCache(block_size=1, block_bytes=1, budget=9, salt="one")
     other: PrefixCache[None] = PrefixCache(block_size=1, block_bytes=1, budget=9, salt="other")
