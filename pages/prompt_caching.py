@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explainer.kit import cache, scene, session
+from explainer.kit.lab import LAB
 from explainer.kit.slow import working
 from explainer.prompt_caching import visit
 from explainer.prompt_caching.choice import PARTS, PromptCachingChoice
@@ -31,6 +32,7 @@ def look() -> None:
 asked = scene.sent(NAME, "want") or {}
 wanted = asked if asked.get("revision") == session.revision() else {}
 part, wrong = here.place(wanted, own)
+LAB.warm_up()  # a request that is sent will be timed
 with working(card.name):
     room = visit.room(card.name, own)
     body = here.part(PARTS[part - 1], wrong, room, own, common, cache.tokenizer(card.name))

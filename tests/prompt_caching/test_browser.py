@@ -49,6 +49,9 @@ def test_the_second_request_reads_what_the_engine_reads(page: Page, app_url: str
         "new",
     ]
     expect(page.locator(".live")).to_contain_text("96 of 103 tokens were read")
+    # The time comes from the measuring process, which has to start first.
+    expect(page.locator("dl.numbers .naive")).to_be_visible(timeout=60_000)
+    expect(line).to_contain_text(re.compile("the first token (came|took)"))
     # The first request can be looked at again; what is written goes on from where it is.
     page.locator(".past").first.click()
     expect(line).to_contain_text("The store was empty")
@@ -94,6 +97,12 @@ def test_a_mistake_is_guessed_then_shown_layer_by_layer(page: Page, app_url: str
     expect(page).to_have_url(re.compile("wrong=6"))
     page.reload()
     expect(page.locator(".what")).to_contain_text("The same prompt again, at temperature 1")
+    button(page, WORDS["mistake"]["tie"]["name"]).click()
+    button(page, WORDS["mistakes"]["show"]).click()
+    # Which of both it is, the processor's rounding decides.
+    expect(page.locator(".outcome")).to_contain_text(
+        re.compile("rounding decided which|the same token won both times")
+    )
 
 
 def test_a_document_is_loaded_once_and_asked(page: Page, app_url: str) -> None:
