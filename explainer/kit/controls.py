@@ -33,6 +33,11 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
   .stApp :is(h1, h2, h3, h4, p, li, label, strong) { color: #1a1c20 !important; }
   .stMainBlockContainer { padding: 0 !important; }
 }
+@media (forced-colors: active) {
+  [data-testid="stSlider"] [data-rac]:has(> [data-testid="stSliderThumbValue"]) { border: 7px solid ButtonText; }
+  [data-testid="stSlider"] [data-rac]:has(> [data-testid="stSliderTickBar"]) { outline: 1px solid ButtonText; }
+  .stApp [data-selected="true"] { outline: 3px solid Highlight; outline-offset: -3px; }
+}
 @media screen {
   body.kv-presenting :is(.stApp, [data-testid="stWidgetLabel"]) { visibility: hidden !important; }
 }

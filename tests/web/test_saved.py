@@ -57,6 +57,7 @@ def test_a_saved_page_opens_from_a_disk_steps_reads_cells_and_keeps_its_proof(
     file.on("console", lambda message: told.append(message.text))
     file.on("pageerror", lambda error: told.append(str(error)))
     file.on("request", lambda request: asked.append(request.url))
+    file.emulate_media(reduced_motion="reduce")  # no colours in between
     file.goto(saved.as_uri())
     expect(file.locator(".from")).to_contain_text("stories-1m-h8-kv8 (greedy, torch 2.")
     expect(file.locator(".scene-root")).to_contain_text(proof)
