@@ -28,10 +28,10 @@ with more_controls():
     )
 if len(prompt) == 1:
     st.info(WORDS["prompt"]["empty"], icon=":material/info:")
-elif len(prompt) > positions:
+elif len(prompt) > (positions if own.history else history + 1):
     told = {
         "tokens": f"{len(prompt):,}",
-        "positions": str(positions),
+        "positions": f"{card.config.max_seq_len:,}",
         "kept": str(history_of(WalkthroughChoice(), len(prompt))),
     }
     st.info(say(WORDS["prompt"]["long"], **told, used=str(history + 1)), icon=":material/info:")

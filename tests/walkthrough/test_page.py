@@ -98,6 +98,13 @@ def test_a_prompt_longer_than_the_model_says_what_is_used_and_why(open_page: Ope
     assert "its first 257 tokens are used" in told
 
 
+def test_a_prompt_that_is_cut_is_told_also_where_the_model_has_room_and_not_where_the_learner_cut_it(
+    open_page: Opened,
+) -> None:
+    assert "its first 257 tokens are used" in open_page(prompt="a story " * 150).info[0].value
+    assert not open_page(prompt="a story " * 150, length="64").info
+
+
 def test_an_empty_prompt_is_told(open_page: Opened) -> None:
     assert (
         "The prompt is empty"
