@@ -23,7 +23,7 @@ STYLE = """<style>
 @media (max-width: 640px) { body.kv-stepped:not(.kv-asked) .st-key-avoided_premise { display: none; } }
 @media (max-width: 480px) { .st-key-avoided_premise button { padding-inline: 0.4rem; font-size: 0.85rem; } }
 @media print {
-  :is(.st-key-tells_charts, .st-key-tells_avoided_charts, .st-key-avoided_premise) { display: none !important; }
+  :is([class*="st-key-tells_"], .st-key-avoided_premise) { display: none !important; }
 }
 .st-key-tells_avoided_charts [data-testid="stColumn"] { min-width: min(24rem, 100%); }
 </style>"""

@@ -34,8 +34,8 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
   .stMainBlockContainer { padding: 0 !important; }
 }
 @media (forced-colors: active) {
-  [data-testid="stSlider"] [data-rac]:has(> [data-testid="stSliderThumbValue"]) { border: 7px solid ButtonText; }
-  [data-testid="stSlider"] [data-rac]:has(> [data-testid="stSliderTickBar"]) { outline: 1px solid ButtonText; }
+  .stSlider [data-rac]:has(> [data-testid="stSliderThumbValue"]) { border: 7px solid ButtonText; }
+  .stSlider [data-rac]:has(> [data-testid="stSliderTickBar"]) { outline: 1px solid ButtonText; }
   .stApp [data-selected="true"] { outline: 3px solid Highlight; outline-offset: -3px; }
 }
 @media screen {
