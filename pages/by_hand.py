@@ -16,6 +16,7 @@ STYLE = """<style>
 @media print {
   .stApp, body { background: white !important; }
   .stMainBlockContainer { padding: 0 !important; }
+  .stAlert { display: none; } /* the sheet has its two pages to itself */
 }
 </style>"""
 

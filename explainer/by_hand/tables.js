@@ -24,7 +24,7 @@ const how = (a, b) => el("span.how", {}, ...products(a, b));
 /** A number, or the room for one. */
 export function cell(text, kind, { blank = false, ref = null, right = "" } = {}) {
   const td = el(`td.n.${kind}`, { "data-ref": ref });
-  if (blank) td.classList.add("blank");
+  if (blank) td.classList.add("to-fill");
   else td.append(el("b", {}, text));
   if (!blank && right) td.append(el("small.right", {}, right));
   return td;

@@ -140,7 +140,7 @@ LONG = "unit=1&step=7&" + "&".join(
 )
 
 
-@pytest.mark.parametrize("query", ["", LONG])
+@pytest.mark.parametrize("query", ["", LONG, "&wq=-9.5"])  # the last is refused, and a note says so
 def test_the_sheet_is_two_pages_with_and_without_solutions(page: Page, app_url: str, query: str) -> None:
     open_page(page, app_url, query)
     page.evaluate("() => { window.printed = 0; window.print = () => void (window.printed += 1); }")
@@ -155,6 +155,9 @@ def test_the_sheet_is_two_pages_with_and_without_solutions(page: Page, app_url: 
         expect(page.locator(".rail")).to_be_hidden()
         results = page.locator(".sheet .n[data-ref=logit] > b")
         assert results.count() == (10 if solved else 0)
+        boxes = page.locator(".sheet td.to-fill")
+        assert boxes.filter(visible=True).count() == boxes.count()
+        assert (boxes.count() > 80) != solved, "what is to be calculated has a box to be written into"
         if not query:
             text = page.locator(".sheet article").nth(1).inner_text()
             assert ("Next word: quietly" in text) == solved
