@@ -34,11 +34,12 @@ temperature, seed = common.temperature, common.seed
 with working(card.name, say(WORDS["prompt"]["writing"], name=card.name, words=PLAYED)) as progress:
     key, found = written(card.name, ids, temperature=temperature, seed=seed, progress=progress)
 tried = {}
-# The choices are run when somebody is about to make one.
-if own.part == 2 or scene.sent(NAME, "trying") == key:
-    with working(card.name, say(WORDS["prompt"]["trying"], words=TRIED_LARGE)) as progress:
+# The choices are run when somebody is about to make one. What stands above the scene is the same in every
+# run: else the scene would be off the page meanwhile.
+with working(card.name, say(WORDS["prompt"]["trying"], words=TRIED_LARGE)) as progress:
+    if own.part == 2 or scene.sent(NAME, "trying") == key:
         tries = outcomes(card.name, ids, temperature=temperature, seed=seed, progress=progress)
-    tried = choices(tries.by_kept, found.writing.cached_ids[len(ids) :], tokenizer.texts)
+        tried = choices(tries.by_kept, found.writing.cached_ids[len(ids) :], tokenizer.texts)
 
 
 def leave() -> None:

@@ -68,3 +68,12 @@ def test_a_door_opens_its_page_with_the_prompt(open_page: Opened) -> None:
     assert app.session_state["choice"].page == "walkthrough"
     assert app.session_state["choice"].common.prompt == "The cat sat"
     assert dict(app.query_params) == params
+
+
+def test_the_scene_keeps_its_place_on_the_page_while_the_choices_are_run(open_page: Opened) -> None:
+    """Else Streamlit takes it off the page until they are: it plays meanwhile."""
+    places = []
+    for part in ("1", "2"):
+        children = open_page("start", word="10", part=part).main.children.values()
+        places.append([child.type for child in children])
+    assert places[0] == places[1]
