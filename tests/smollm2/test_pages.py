@@ -24,6 +24,12 @@ def test_a_page_opens_with_it(open_page: Opened, name: str) -> None:
     assert (app.query_params["layer"], app.query_params["head"]) == tuple(map(str, OPENS_AT[SMOLLM2]))
 
 
+def test_a_cache_of_one_s_own_runs_in_it_with_its_rotation(open_page: Opened) -> None:
+    app = open_page("code", model=SMOLLM2, prompt="Tom gave", part="2")
+    assert not app.exception
+    assert not app.info
+
+
 def test_a_message_in_its_chat_frame_opens(open_page: Opened) -> None:
     app = open_page("walkthrough", model=SMOLLM2, prompt="Hi", chat="1")
     assert not app.exception
