@@ -19,7 +19,7 @@ export function createMistakes(around, scene) {
   const list = el("div.mistake-list", { role: "group", "aria-label": words.group });
   const what = el("p.what");
   const texts = el("div.texts");
-  const asking = el("div.guess");
+  const asking = el("div.predict");
   const outcome = el("div.outcome");
   const node = el("div.mistakes", {}, list, el("section.pair", {}, what, texts, asking, outcome));
 

@@ -193,12 +193,19 @@ export function createRequests(around) {
     const { stored: bytes, budget, rate } = entry.tree;
     treeTitle.textContent = fill(words.tree.title, { bytes, budget, rate });
     tree.replaceChildren(drawTree(entry.tree, words));
-    // What is new stands in sight: the last request, and its end in the tree.
+    // What is new stands in sight: the last request, what it computed, and its end in the tree.
     if (entry === body.entries.at(-1)) history.scrollLeft = history.scrollWidth;
-    const rows = /** @type {HTMLElement | null} */ (tree.firstElementChild);
-    const fresh = /** @type {HTMLElement | null} */ (tree.querySelector(".bar.new"));
-    if (rows && fresh) rows.scrollTop = fresh.offsetTop - rows.clientHeight / 2;
+    scrollTo(strip, ".computed");
+    if (tree.firstElementChild) scrollTo(tree.firstElementChild, ".bar.new");
     drawLate(entry);
+  }
+
+  /** Scroll a box so far that the first part of a kind stands in its middle. */
+  function scrollTo(scrolled, kind) {
+    const part = scrolled.querySelector(kind);
+    if (!part) return;
+    const below = part.getBoundingClientRect().top - scrolled.getBoundingClientRect().top;
+    scrolled.scrollTop += below - scrolled.clientHeight / 2;
   }
 
   /** What comes after the answer: the proof, and the time. */
@@ -247,6 +254,9 @@ export function createRequests(around) {
         draw();
       } else if (entry) drawLate(entry);
       drawn = made;
+      // On a phone it stands below what is written.
+      const hidden = found.getBoundingClientRect().top > 0.7 * innerHeight;
+      if (!first && last > newest && hidden) found.scrollIntoView({ block: "start" });
       if (!first && (last !== newest || (entry && heard && !entry.pending))) {
         around.live.textContent = told.textContent;
         heard = entry?.pending ? told.textContent : "";

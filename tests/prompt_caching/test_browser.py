@@ -79,11 +79,12 @@ def test_the_store_can_be_another_and_a_prompt_too_long_is_refused(page: Page, a
 
 
 def test_a_mistake_is_guessed_then_shown_layer_by_layer(page: Page, app_url: str) -> None:
+    page.set_viewport_size({"width": 768, "height": 1024})
     open_part(page, app_url, 2)
     expect(page.locator(".layers")).to_have_count(0)
     assert page.locator(".texts .read").count() == 0, "nothing shows the answer before it was given"
-    page.locator(".guess .option").last.click()
-    expect(page.locator(".guess .verdict")).to_contain_text("✗ Not “104 of 105 tokens”.")
+    page.locator(".predict .option").last.click()
+    expect(page.locator(".predict .verdict")).to_contain_text("✗ Not “104 of 105 tokens”.")
     expect(page.locator(".told .line")).to_contain_text("64 of 105 tokens are read.")
     assert page.locator(".texts .read").count() == 64
     rows = page.locator(".layer-row").evaluate_all("rows => rows.map(row => row.ariaLabel)")
@@ -92,8 +93,8 @@ def test_a_mistake_is_guessed_then_shown_layer_by_layer(page: Page, app_url: str
     assert rows[0].endswith("64 read, 7 the same, but computed again, 34 came out differently")
     button(page, WORDS["mistake"]["temperature"]["name"]).click()
     page.get_by_role("button", name="96 of 105 tokens").click()
-    expect(page.locator(".guess .verdict")).to_have_text("✓ Right.")
-    expect(page.locator(".guess .right-so-far")).to_have_text("Right so far: 1 of 2 in this session.")
+    expect(page.locator(".predict .verdict")).to_have_text("✓ Right.")
+    expect(page.locator(".predict .right-so-far")).to_have_text("Right so far: 1 of 2 in this session.")
     expect(page).to_have_url(re.compile("wrong=6"))
     page.reload()
     expect(page.locator(".what")).to_contain_text("The same prompt again, at temperature 1")
@@ -181,7 +182,7 @@ def test_the_keyboard_alone_sends_guesses_and_goes_on(page: Page, app_url: str) 
     expect(page.locator(".past")).to_have_count(2)
     page.keyboard.press("ArrowRight")
     expect(page.locator("h1")).to_have_text(WORDS["mistakes"]["title"])
-    page.locator(".guess .option").first.focus()
+    page.locator(".predict .option").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator(".live")).to_contain_text("64 of 105 tokens are read.")
     page.get_by_label("Parts").get_by_role("button", name=WORDS["part"]["machines"]).focus()
