@@ -12,7 +12,7 @@ from tools.browser import find_browser, launch_args
 from tools.server import ROOT, serve
 
 DOCS = ROOT / "docs"
-SIZE = ViewportSize(width=1200, height=750)
+SIZE = ViewportSize(width=1200, height=800)
 #: Milliseconds: a word, what was chosen to be kept, and the last word of either.
 WORD, CHOICE, LAST = 650, 2200, 4000
 #: What is kept, one box after the other, until the sentence goes on.
