@@ -9,6 +9,7 @@ import { handout } from "./handout.js";
  *   file of this page; `whole` waits until the page has all that the file should, and gives what of it came later; `pages` gives a copy of each stage
  */
 export function createTake(root, { saves, whole, pages }) {
+  if (!saves && !pages) return []; // the browser prints by itself
   const told = el("p.quiet", { role: "status" });
   const choice = (name, about, act, spec = "button") => {
     const button = el(spec, { type: "button" }, el("b", {}, name), el("span.quiet", {}, about));
