@@ -4,11 +4,11 @@ import streamlit as st
 
 from explainer.kit import scene, session
 from explainer.kit.charts import chart, csv_button, palette, prose
-from explainer.kit.lab import LAB, TIME_LIMIT, Run
+from explainer.kit.lab import LAB, Run
 from explainer.kit.measure import Setting
 from explainer.kit.sheet import to_csv
 from explainer.kit.slow import working
-from explainer.kit.waiting import ended_line, queue_line
+from explainer.kit.waiting import queue_line
 from explainer.kit.words import plain
 from explainer.memory import figures
 from explainer.memory.runs import growth, steps
@@ -41,7 +41,7 @@ def _run(setting: Setting) -> tuple[Run[Row] | None, str]:
         return None, plain(str(error))
     if run.active or run.state == "done":
         return run, ""
-    return run, ended_line(run.state, run.error, TIME_LIMIT)
+    return run, tell("trade.ended", error=run.error)
 
 
 def _table(setting: Setting, was_measuring: bool) -> None:
