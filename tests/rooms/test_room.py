@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -122,6 +123,12 @@ def test_a_bucket_lets_through_no_more_than_it_says() -> None:
 # ---- where rooms are kept --------------------------------------------------------------------------------
 
 
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """In a thread of its own: a browser's tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
 class Clock:
     now = 1e9
 
@@ -138,7 +145,7 @@ def kept(request: pytest.FixtureRequest) -> Kept:
     clock = Clock()
     url = request.getfixturevalue("redis_url") if request.param == "redis" else ""
 
-    def run(what: Callable[[Store, Clock], Awaitable[None]]) -> None:
+    def kept_by(what: Callable[[Store, Clock], Awaitable[None]]) -> None:
         async def started() -> None:
             store = Shared(url, clock) if url else Memory(clock)
             await what(store, clock)
@@ -146,9 +153,9 @@ def kept(request: pytest.FixtureRequest) -> Kept:
                 await store._redis.flushall()
                 await store._redis.aclose()
 
-        asyncio.run(started())
+        run(started())
 
-    return run
+    return kept_by
 
 
 def test_a_device_counts_once_for_each_question(kept: Kept) -> None:
@@ -204,7 +211,7 @@ def test_every_key_in_a_redis_ends_by_itself(redis_url: str) -> None:
         await store._redis.flushall()
         await store._redis.aclose()
 
-    asyncio.run(what())
+    run(what())
 
 
 def test_a_room_ends_when_its_teacher_has_been_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +230,7 @@ def test_a_room_ends_when_its_teacher_has_been_away(monkeypatch: pytest.MonkeyPa
         assert (await rooms.read("ONE"), await rooms.read("TWO")) == ("{}", None)
         await rooms.write("THREE", "{}")  # in place of the one that has ended
 
-    asyncio.run(what())
+    run(what())
 
 
 def test_an_address_that_is_no_redis_is_refused_when_the_server_starts() -> None:
@@ -238,4 +245,4 @@ def test_when_the_redis_is_away_a_sentence_says_so() -> None:
             await Shared("redis://127.0.0.1:1").read("ROOM")
         assert refused.value.status == 503
 
-    asyncio.run(what())
+    run(what())
