@@ -88,6 +88,8 @@ def _first(was_polling: bool) -> None:
             _model([p for p in points if p.model == name], name, is_small=name != theirs)
     if not found.run.active:
         _why({name: [p for p in points if p.model == name] for name in measured}, ours, theirs)
+        if len(points) < found.size:
+            prose(tell("first.rest", done=len(points), all=found.size))
         save(sheet.to_csv([_row(point) for point in points]), "first-row")
 
 

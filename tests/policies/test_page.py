@@ -1,12 +1,18 @@
 """The policies page, run without a browser."""
 
+import time
 from collections.abc import Callable
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from explainer.kit.lab import Run
+from explainer.kit.runs import Measured
+from explainer.policies import show_first, show_loss
 from explainer.policies.choice import PARTS, PoliciesChoice
+from explainer.policies.measure import FirstPoint, FirstToken, Tried
 from explainer.policies.rules import RULES
+from kvengine.forgetting import FirstRow
 
 Opened = Callable[..., AppTest]
 
@@ -95,3 +101,28 @@ def test_a_long_prompt_of_ones_own_is_cut_with_a_sentence(open_page: Opened) -> 
 def test_every_policy_names_its_paper_or_is_a_plain_one() -> None:
     plain = {"random", "int8", "int4", "int2", "full"}
     assert {name for name, rule in RULES.items() if not rule.paper} == plain
+
+
+@pytest.mark.parametrize(("other", "told"), [(0.7, "it is the place"), (0.1, "it is the token")])
+def test_what_the_first_row_is_to_a_model_is_told_by_the_runs(
+    open_page: Opened, monkeypatch: pytest.MonkeyPatch, other: float, told: str
+) -> None:
+    ours, theirs = "stories-1m-h8-kv8", "stories-1m-h1-kv1"  # the second one stands for a real model
+    monkeypatch.setattr(show_first, "real", lambda: theirs)
+    app = open_page("policies", part="first")
+    found: dict[object, FirstPoint] = {}
+    for name, gain in ((ours, 0.004), (theirs, 0.77)):
+        for window, firsts, silent, swapped in Tried(name, (), 0, 0).plan():
+            worse = (other if swapped and name == theirs else gain) if window and not firsts else 0.0
+            look = None if window else FirstRow(weight=0.3, length=0.2, taken=0.1)
+            point = FirstPoint(name, window, firsts, silent, 3.0 + worse, look, swapped)
+            found[show_first._mark(point)] = point
+    run: Run[FirstPoint] = Run(FirstToken(show_loss.setting(ours), ()), time.monotonic)
+    run.state = "done"
+    app.session_state[f"kept_policies_first_{ours}"] = found
+    app.session_state["run_policies_first"] = Measured(run, show_loss.setting(ours), 24, "", "today")
+    app.run()
+    assert not app.exception
+    words = "\n".join(str(node.value) for node in app.markdown).replace("\\", "")
+    assert told in words
+    assert "loses 0.770 nats more, the small one 0.004" in words
