@@ -143,7 +143,7 @@ def test_sweep_fills_charts_table_and_explanation(app: AppTest) -> None:
     assert "**Measured.** The same text takes" in words(app)
     assert "One model for all points" in words(app)
     assert "At 5 of 5 lengths both paths pick the same next token" in words(app)
-    assert "the mask throws the result away" in words(app)
+    assert "hides later tokens from earlier ones, throws the result away" in words(app)
     for view in ("Whole text", "Ratio", "One step"):
         app.segmented_control(key="t_view").set_value(view)
         app.segmented_control(key="t_axes").set_value("Linear").run()
