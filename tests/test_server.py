@@ -108,8 +108,8 @@ def test_half_a_symbol_in_a_prompt_is_shown_as_one_that_cannot_be(app_server: Se
 
     def shown(sent: bytes) -> str:
         stream = f"{app_server.url.replace('http', 'ws')}/_stcore/stream"
-        subprotocol = websockets.Subprotocol("streamlit")
-        with connect(stream, subprotocols=[subprotocol], max_size=None, proxy=None, close_timeout=1) as socket:
+        spoken = [websockets.Subprotocol("streamlit")]
+        with connect(stream, subprotocols=spoken, max_size=None, proxy=None, close_timeout=1) as socket:
             socket.send(sent)
             while True:
                 answer = ForwardMsg.FromString(socket.recv(60, decode=False))
