@@ -5,8 +5,9 @@ from typing import Any
 import streamlit as st
 
 from explainer.kit import scene
+from explainer.kit.cache import turn
 from explainer.kit.controls import controls
-from explainer.kit.session import errors_shown, restore
+from explainer.kit.session import card, errors_shown, restore
 from explainer.pages import DIRECTORY, ICON, PAGES, Page
 from explainer.path import bar
 
@@ -32,8 +33,9 @@ if page.file == "start" and "opened" not in st.session_state and OLD_LINK & set(
 st.session_state["opened"] = True
 with errors_shown():
     restore(page.file, page.choice)
-    bar.draw(PAGES, page)
-    controls(waiting=page.controls_wait and not scene.sent(page.file, "controls"))
-    chosen.run()
-    if page is not PAGES[0]:  # that one has doors of its own
-        bar.foot()
+    with turn(card().name):
+        bar.draw(PAGES, page)
+        controls(waiting=page.controls_wait and not scene.sent(page.file, "controls"))
+        chosen.run()
+        if page is not PAGES[0]:  # that one has doors of its own
+            bar.foot()

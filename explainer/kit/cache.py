@@ -1,8 +1,8 @@
 """What all visitors share: models, tokenizers, and what was computed with them. The one place with caches."""
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -59,6 +59,25 @@ _COMPUTING_LARGE = Line()
 def large(name: str) -> bool:
     """Is it a real model, whose passes take their time? None of those that ship is."""
     return name not in {card.name for card in cards()}
+
+
+#: One page runs at a time. Threads of Python take turns as it is, and each operation of torch gives its turn
+#: away: of a hundred learners the slowest waited three times as long as when one run follows the other.
+_TURN = threading.Semaphore()
+
+#: Seconds after which a run no longer waits for those before it, one of which must be taking long.
+TURN_PATIENCE = 3.0
+
+
+@contextmanager
+def turn(name: str) -> Iterator[None]:
+    """What a page's run is held in. One that shows a real model takes too long for others to wait for it."""
+    took = not large(name) and _TURN.acquire(timeout=TURN_PATIENCE)
+    try:
+        yield
+    finally:
+        if took:
+            _TURN.release()
 
 
 def computing(name: str) -> AbstractContextManager[object]:

@@ -1,10 +1,12 @@
 """Walks that visitors share, in parts."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 import kvengine.walk
+from explainer.kit import cache
 from explainer.kit.cache import AHEAD, BLOCK, PART, WALKS, prompt_tokens, recording
 
 NAME, PROMPT = "stories-1m-h8-kv8", "Tom and Sara"
@@ -35,3 +37,37 @@ def test_a_part_goes_on_with_what_the_one_before_has_written(monkeypatch: pytest
     for position, chance in behind.chances.items():
         assert chance == pytest.approx(before.chances.get(position, chance), abs=1e-5)
     assert set(behind.chances) >= set(range(len(IDS), end + 2))
+
+
+# ---- turns -----------------------------------------------------------------------------------------------
+
+
+def test_a_page_runs_when_the_one_before_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "TURN_PATIENCE", 60)
+    began = threading.Event()
+    order: list[str] = []
+
+    def second() -> None:
+        began.set()
+        with cache.turn(NAME):
+            order.append("second")
+
+    with cache.turn(NAME):
+        thread = threading.Thread(target=second)
+        thread.start()
+        began.wait(10)
+        thread.join(0.1)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
+
+
+def test_nobody_waits_for_a_real_model_nor_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "TURN_PATIENCE", 0.01)
+    with cache.turn(NAME), cache.turn("a real model"), cache.turn(NAME):
+        pass  # the second of a small one has waited and gone on
+    monkeypatch.setattr(cache, "TURN_PATIENCE", 60)
+    with pytest.raises(ZeroDivisionError), cache.turn(NAME):
+        raise ZeroDivisionError
+    with cache.turn(NAME):
+        pass  # the run that failed has given its turn back
