@@ -99,6 +99,8 @@ def test_a_mistake_is_guessed_then_shown_layer_by_layer(page: Page, app_url: str
     page.reload()
     expect(page.locator(".what")).to_contain_text("The same prompt again, at temperature 1")
     button(page, WORDS["mistake"]["tie"]["name"]).click()
+    # Until the page has turned, a click on "show me" is an answer to the question before.
+    expect(page.locator(".what")).to_contain_text(WORDS["mistake"]["tie"]["what"])
     button(page, WORDS["mistakes"]["show"]).click()
     # Which of both it is, the processor's rounding decides.
     expect(page.locator(".outcome")).to_contain_text(
