@@ -26,9 +26,12 @@ class Server:
 
 @contextmanager
 def serve(
-    log: Path, *, app: Path = ROOT / "app.py", env: Mapping[str, str] | None = None, timeout: float = 60
+    log: Path, *, app: Path = ROOT / "app.py", env: Mapping[str, str] | None = None, timeout: float = 180
 ) -> Iterator[Server]:
-    """Serve `app` on a free loopback port, with this interpreter, until the block ends."""
+    """Serve `app` on a free loopback port, with this interpreter, until the block ends.
+
+    On a machine that is busy the server takes a minute to import torch.
+    """
     port = free_port()
     options = {
         "server.address": "127.0.0.1",
