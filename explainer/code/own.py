@@ -13,9 +13,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
 
-from kvengine import KVCache, Transformer
+from kvengine import Transformer, generate
 from kvengine.config import Config
 from kvengine.plugged import logits_with
 
@@ -167,19 +166,12 @@ def try_out(model: Transformer, token_ids: Sequence[int], change: str, words: in
     )
 
 
-@torch.inference_mode()
 def _right(
     model: Transformer, token_ids: Sequence[int], words: int
 ) -> tuple[tuple[int, ...], list[np.ndarray]]:
     """What the engine writes with its own cache, and from which logits."""
-    own = KVCache(model.config, max_seq_len=len(token_ids) + words)
-    ids, fresh, found = [], list(token_ids), []
-    for _ in range(words):
-        logits = model(torch.tensor([fresh]), own, last_only=True)[0, -1].float().numpy(force=True)
-        fresh = [int(logits.argmax())]
-        ids += fresh
-        found.append(logits)
-    return tuple(ids), found
+    steps = list(generate(model, token_ids, max_new_tokens=words, use_cache=True))
+    return tuple(step.token_id for step in steps), [step.logits.float().numpy(force=True) for step in steps]
 
 
 def _write(

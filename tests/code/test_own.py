@@ -27,6 +27,7 @@ from explainer.code.own import (
 from explainer.code.words import WORDS
 from explainer.kit.words import names
 from kvengine import generate, load_model, load_tokenizer
+from kvengine.lines import decode_step
 from kvengine.proof import TOLERANCE
 from tests.engine.reference import random_ids, tiny_model
 
@@ -97,6 +98,18 @@ def test_the_text_has_the_rotation_of_the_model_that_it_runs_in() -> None:
     assert len(found.token_ids) == 3
     assert "position * 100_000.0 **" in text_of("twice", 100_000.0)
     assert all(not mark for mark, _ in marked_lines("none", 100_000.0))
+
+
+def test_its_tensors_lie_where_the_model_is() -> None:
+    """The model is not on torch's own default device here, as with KVENGINE_DEVICE: what names none fails."""
+    model = tiny_model(dtype=torch.float32)
+    with torch.device("meta"):
+        found = try_out(model, [5, 3, 8, 1], "none", words=3)
+        lines = decode_step(model, (5, 3, 8, 1), layer=1, use_cache=True)
+    assert max(found.differences) < 1e-4
+    assert {v.device for ran in lines.ran for v in ran.values.values() if isinstance(v, torch.Tensor)} == {
+        model.device
+    }
 
 
 def test_growing_changes_no_digit_and_takes_longer_with_every_row(outcomes: dict[str, Outcome]) -> None:
