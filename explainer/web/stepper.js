@@ -20,7 +20,8 @@ import { onWay } from "./way.js";
  * @property {string} [group] stages of one group stand in one row of the rail, under this name
  * @property {string} [title] more of it, under the pointer
  * @property {boolean} [predict] it is asked about in any case before it is first shown, unless it comes while playing
- *   or an address leads to it: who follows a link gets what was linked
+ *   or an address leads to it: who follows a link gets what was linked. Where it is shown of something else now,
+ *   as of another prompt, it is asked about anew
  * @property {(place: Place) => void} show make the picture show this stage, from whatever it shows now
  * @property {(place: Place) => void} [enter] move something: the learner has just stepped here
  * @property {() => void} [leave] take away what `enter` left
@@ -195,6 +196,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   function show(to, { stepped, verdict = "", quietly = false }) {
     const stage = stages[to.stage - 1];
     const again = nameOf(to) === shown;
+    const anew = Boolean(shown) && to === place && !seen.has(nameOf(to)); // what it is shown of is another one
     leave();
     place = to;
     shown = nameOf(to);
@@ -216,7 +218,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     }
     write();
     if (timer !== null) play(true); // the next one has its own length
-    else if (!stepped && !again && !quietly) ask(to);
+    else if (!stepped && !again && !quietly) ask(to, anew);
   }
 
   function go(to) {
@@ -243,14 +245,14 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   // ---- questions -------------------------------------------------------------------------------------
 
   /** Ask about a place before it is shown, if that is wanted and was not done. A place that is shown is covered. */
-  function ask(to) {
+  function ask(to, unseen = !seen.has(nameOf(to))) {
     const here = nameOf(to) === shown;
     const room = theClass();
     if (room?.follows) return false;
     const crowd = room?.asks && room.leads;
     const name = `${crowd ? room.code : ""}${path} ${nameOf(to)}`;
-    const unseen = timer === null && !seen.has(nameOf(to));
-    const wanted = flags.ask || crowd || (stages[to.stage - 1].predict && unseen);
+    const predicted = stages[to.stage - 1].predict && timer === null && unseen;
+    const wanted = flags.ask || crowd || predicted;
     const question = wanted && ready(to) && !panel.knows(name) && scene.question?.(to);
     if (!question) return false;
     play(false);

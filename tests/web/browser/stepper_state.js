@@ -337,6 +337,25 @@ test("a link to what is to be predicted shows it: what was sent was the outcome,
   equal([asked.where(), openly(asked.root)], ["4.2", "veiled"]);
 });
 
+test("what is to be predicted is asked about anew, and covered, where it is shown of something else", () => {
+  const stages = STAGES.map((name, i) => ({ name, show: () => {}, predict: i === 1 }));
+  let walk = "one prompt";
+  const { where, root, stepper } = questioned({ stages, name: () => walk }, { query: "" });
+  stepper.show({ lap: 3, stage: 2 }); // as the address says
+  stepper.show();
+  equal([where(), openly(root)], ["3.2", ""], "more data of the same is no other thing");
+  walk = "another prompt";
+  stepper.show();
+  equal([where(), openly(root)], ["3.2", "veiled"]);
+  press("1");
+  walk = "one prompt";
+  stepper.show();
+  equal([where(), openly(root)], ["3.2", ""], "that outcome is known");
+  walk = "a linked one";
+  stepper.show({ lap: 3, stage: 2 });
+  equal([where(), openly(root)], ["3.2", ""], "its address was followed");
+});
+
 test("it is offered in words after a step by hand, a few times, until it is taken or declined", () => {
   const { $, where, stepper, asking: box } = questioned({}, { query: "" });
   equal(box.textContent, "");
