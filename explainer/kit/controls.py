@@ -41,6 +41,9 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
 @media screen {
   body.kv-presenting :is(.stApp, [data-testid="stWidgetLabel"]) { visibility: hidden !important; }
 }
+/* A label is visible even where its widget is hidden: its help would be a stop for the keyboard. */
+.st-key-controls [data-testid="stWidgetLabel"] { visibility: inherit; }
+[data-testid="stTooltipHoverTarget"] > button { min-width: 24px; min-height: 24px; margin: -4px; }
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
 [data-variant="segmented_control"][data-selected="true"] { color: inherit !important; }
 .st-key-controls [data-testid="InputInstructions"] { display: none; }
