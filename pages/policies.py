@@ -18,6 +18,7 @@ STYLE = """<style>
   .st-key-policy_controls > div:nth-child(n + 4) { flex-basis: 20% !important; min-width: 0 !important; }
   .st-key-p_part [role="radiogroup"] { flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none; }
   .st-key-p_part button { flex: none; }
+  .st-key-p_part [data-selected="true"] { scroll-initial-target: nearest; }
 }
 body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(> .st-key-controls) {
   position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;
