@@ -1,4 +1,5 @@
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -127,7 +128,10 @@ def page(page: Page, app_server: Server) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def axe() -> Callable[[Page], list[str]]:
-    """axe(page) -> the page's violations of serious or critical level, a line each."""
+    """axe(page) -> the page's violations of serious or critical level, a line each.
+
+    What is new on a page fades in, and is too pale for a moment: a violation is one that stays.
+    """
     engine = Axe()
 
     def violations(page: Page) -> list[str]:
@@ -138,4 +142,10 @@ def axe() -> Callable[[Page], list[str]]:
             for node in found["nodes"]
         ]
 
-    return violations
+    def lasting(page: Page) -> list[str]:
+        deadline = time.monotonic() + 10
+        while (found := violations(page)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return found
+
+    return lasting
