@@ -104,7 +104,7 @@ export function keptOf(scene) {
           el("span", {}, size(bytes)),
         ),
       ),
-      el("td.kept-read", {}, el("b", {}, read ? `✓ ${words.read}` : words.never)),
+      el("td.kept-read", {}, read ? `✓ ${words.read}` : words.never),
     ),
   );
   const heading = fill(words.heading, {

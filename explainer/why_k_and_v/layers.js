@@ -39,7 +39,7 @@ export function layersOf(rows, labels, words, { title, note = "", picked = -1, p
     return el(
       "div.held-row",
       { role: "row" },
-      el("span.held-name", { role: "rowheader" }, ...name),
+      el("span.held-name.quiet", { role: "rowheader" }, ...name),
       ...cells,
     );
   };
@@ -62,7 +62,7 @@ export function layersOf(rows, labels, words, { title, note = "", picked = -1, p
     el(
       "div.held-row.held-tokens",
       { role: "row" },
-      el("span.held-name", { role: "rowheader" }, note),
+      el("span.held-name.quiet", { role: "rowheader" }, note),
       ...heads,
     ),
   );

@@ -54,7 +54,7 @@ export function createNaming(words, on) {
               el("b", {}, piece.next),
             ),
             el("span.piece-chance", {}, `${words.with} ${chance(piece.probability)}`),
-            el("span.piece-chance.piece-without", {}, `${words.without} ${chance(piece.without)}`),
+            el("span.piece-chance.quiet", {}, `${words.without} ${chance(piece.without)}`),
           );
           button.onclick = () => on.piece(i);
           return button;

@@ -41,7 +41,7 @@ export default function whyKAndV(root) {
     terms: () => scene.terms,
   });
   // Where the words stand below the picture, its title stands above it.
-  const above = el("p.pictured-title", { "aria-hidden": "true" });
+  const above = el("h2.pictured-title");
   const reading = readable(stage.picture, {
     tip: stage.tip,
     live: stage.live,

@@ -61,7 +61,7 @@ export function createVisit(words) {
   let parts = null;
 
   const gutter = (name, note, extra) =>
-    el("div.gutter", { role: "rowheader" }, el("b", {}, name), el("span.note", {}, note), extra);
+    el("div.gutter", { role: "rowheader" }, el("b", {}, name), el("span.note.quiet", {}, note), extra);
 
   function build(visit, most) {
     const weight = visit.weight;
