@@ -21,6 +21,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
 from explainer.public import LONGEST_MESSAGE, MOST_UPLOADS, Front, Rules, headers, on_error
+from tests.waiting import settles
 from tools.server import Server
 
 PATHS = (
@@ -244,8 +245,7 @@ def test_a_page_of_another_site_cannot_show_the_app_in_a_frame(browser: Browser,
         told: list[str] = []
         page.on("console", lambda message: told.append(message.text))
         page.goto(f"http://localhost:{elsewhere.server_port}/", wait_until="load")
-        page.wait_for_timeout(200)
-        assert page.frames[1].url.startswith("chrome-error:")
-        assert any("frame-ancestors" in one for one in told)
+        settles(lambda: [] if page.frames[1].url.startswith("chrome-error:") else [page.frames[1].url])
+        settles(lambda: [] if any("frame-ancestors" in one for one in told) else [told])
         page.close()
         elsewhere.shutdown()

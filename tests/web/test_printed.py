@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.waiting import settles
+
 
 def pages_of(page: Page) -> int:
     return len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4")))
@@ -12,9 +14,9 @@ def pages_of(page: Page) -> int:
 
 @pytest.mark.parametrize("history", [13, 64])
 def test_a_whole_walk_prints_as_a_handout_of_two_pages(page: Page, app_url: str, history: int) -> None:
-    page.add_init_script("window.print = () => {}")  # no dialog
     page.emulate_media(color_scheme="dark")
     page.goto(f"{app_url}/walkthrough?length={history}&stage=3")
+    page.evaluate("() => { window.print = () => {}; }")  # no dialog
     page.get_by_role("button", name="Save or print").click()
     page.get_by_role("button", name="Print a handout").click()
     printed = page.locator(".handout .scene-root")
@@ -22,7 +24,7 @@ def test_a_whole_walk_prints_as_a_handout_of_two_pages(page: Page, app_url: str,
     for stage in range(5):
         expect(printed.nth(stage)).to_contain_text(f"Stage {stage + 1} of 5 · token {history}")
     expect(page.locator(".scene-root:not(.handout *)")).to_have_attribute("data-stage", "3")
-    assert pages_of(page) == 2
+    settles(lambda: [] if (pages := pages_of(page)) == 2 else [pages])
     page.emulate_media(media="print", color_scheme="dark")
     assert (
         page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
@@ -36,4 +38,4 @@ def test_a_whole_walk_prints_as_a_handout_of_two_pages(page: Page, app_url: str,
 def test_a_stage_of_the_avoided_work_prints_on_one_page(page: Page, app_url: str, op: int) -> None:
     page.goto(f"{app_url}/avoided_work?op={op}")
     expect(page.locator(".js-plotly-plot")).to_have_count(3)
-    assert pages_of(page) == 1
+    settles(lambda: [] if (pages := pages_of(page)) == 1 else [pages])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tools.server import ROOT
 
@@ -37,7 +37,7 @@ def tip(page: Page, cell: str) -> str:
 
 @pytest.mark.parametrize("name", SAVED)
 def test_a_saved_page_opens_from_a_disk_steps_reads_cells_and_keeps_its_proof(
-    page: Page, context: BrowserContext, app_url: str, axe: Any, tmp_path: Path, name: str
+    page: Page, app_url: str, axe: Any, tmp_path: Path, name: str
 ) -> None:
     address, cell, proof, after = SAVED[name]
     page.emulate_media(reduced_motion="reduce")
@@ -53,7 +53,7 @@ def test_a_saved_page_opens_from_a_disk_steps_reads_cells_and_keeps_its_proof(
     expect(page.locator(".take-panel [role=status]")).to_contain_text(saved.name)
     assert saved.stat().st_size < 2_000_000
 
-    file, told, asked = context.new_page(), list[str](), list[str]()
+    file, told, asked = page.context.new_page(), list[str](), list[str]()
     file.on("console", lambda message: told.append(message.text))
     file.on("pageerror", lambda error: told.append(str(error)))
     file.on("request", lambda request: asked.append(request.url))
