@@ -10,6 +10,7 @@ from jaxtyping import install_import_hook
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
 from streamlit.testing.v1 import AppTest
 
+from tests.waiting import PATIENCE_MS
 from tools.browser import find_browser, launch_args
 from tools.server import ROOT, Server, serve
 
@@ -82,8 +83,6 @@ def open_page() -> Callable[..., AppTest]:
 
 # ---- a page in a browser ---------------------------------------------------------------------------------
 
-# A machine may be many times slower than the one that a test was written on: what takes long is no failure.
-PATIENCE_MS = 90_000
 expect.set_options(timeout=PATIENCE_MS)
 
 

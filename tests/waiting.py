@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 
 from playwright.sync_api import Locator, Page, expect
 
+#: A machine may be many times slower than the one that a test was written on: what takes long is no failure.
+PATIENCE_MS = 90_000
+
 
 def settles(problems: Callable[[], Sequence[object]]) -> None:
     """A page that is still being laid out has problems for a moment: they have to go."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_MS / 1000
     while found := problems():
         assert time.monotonic() < deadline, found
         time.sleep(0.1)

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from explainer.pages import PAGES
 from explainer.path.way import onward, way_of
+from tests.waiting import holds
 from tools.browser import switch
 
 TITLES = {page.file: page.title for page in PAGES}
@@ -61,6 +62,12 @@ def test_prompt_head_and_token_go_along_and_the_last_stage_ends_with_the_next_id
     expect(page.locator(".over")).to_contain_text("Stage 5 of 5 · token 7")
 
 
+WITHIN = """e => {
+  const { left, top, right, bottom } = e.getBoundingClientRect();
+  return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+}"""
+
+
 def test_the_menus_open_by_keyboard_and_stay_within_every_window(
     page: Page, app_url: str, axe: Callable[[Page], list[str]]
 ) -> None:
@@ -80,22 +87,13 @@ def test_the_menus_open_by_keyboard_and_stay_within_every_window(
         for button in page.locator(".way-root button:visible:not(.panel *)").all():
             button.click()
             panel = page.locator(".panel:popover-open")
-            box = panel.bounding_box()
-            assert box is not None
-            assert box["x"] >= 0 <= box["y"]
-            assert box["x"] + box["width"] <= width
-            assert box["y"] + box["height"] <= height
+            holds(panel, WITHIN)
             page.keyboard.press("Escape")
-        inside = page.locator(".way-root > .path").bounding_box()
-        assert inside is not None
-        assert inside["x"] + inside["width"] <= width - 40  # Streamlit's own menu stands there
+            expect(panel).to_have_count(0)
+        # Streamlit's own menu stands there.
+        holds(page.locator(".way-root > .path"), "e => e.getBoundingClientRect().right <= innerWidth - 40")
         if (width, height) in ((1440, 900), (1024, 768)):
-            assert (
-                page.evaluate(
-                    "(main => main.scrollHeight - main.clientHeight)(document.querySelector('.stMain'))"
-                )
-                == 0
-            )
+            holds(page.locator(".stMain"), "main => main.scrollHeight === main.clientHeight")
 
 
 def test_what_a_learner_left_is_there_again(page: Page, app_url: str) -> None:
