@@ -5,55 +5,23 @@ import { moved, tellClass } from "../web/classroom.js";
 import { el } from "../web/dom.js";
 import { open, way } from "../web/way.js";
 import { fill } from "../web/words.js";
+import { chooses } from "./chooses.js";
+import { deviceOf, keep, kept, ofBrowser, ofTab } from "./kept.js";
+import { createSaid } from "./said.js";
 
-const KEPT = "kv-room"; // in the tab: {code, secret, asks}; for a device of the class in the browser: {code, device}
 const OWN = new Set(["present", "ask", "room", "path"]); // what in an address is this device's alone
 const PATIENCE = 90_000; // ms that a room is looked for which was there before: the server may have been restarted
 const AGAIN = 1000;
-const SILENT = new Set(["Tab", "Shift", "Control", "Alt", "Meta", "Escape", "Enter", " "]); // keys that touch nothing
 
 const base = new URL("./", location.href);
 const at = (path) => new URL(path ? `rooms/${path}` : "rooms", base);
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 let words = null;
-let home = null; // in the bar: what is said of the class
-let panel = null; // what the bar's button opens
+let said = null; // what draws it in the bar
 let room = null; // {code, secret, device, asks, follows, joined, pages, place, poll, voted, trouble}
 let source = null;
 let leaping = false; // to another page, which has not been drawn yet
-
-// ---- what is kept ------------------------------------------------------------------------------------------
-
-function kept(storage) {
-  try {
-    return JSON.parse(storage().getItem(KEPT) ?? "null");
-  } catch {
-    return null;
-  }
-}
-
-function keep(storage, value) {
-  try {
-    if (value) storage().setItem(KEPT, JSON.stringify(value));
-    else storage().removeItem(KEPT);
-  } catch {
-    // Then it is forgotten with the page.
-  }
-}
-
-const ofTab = () => sessionStorage;
-const ofBrowser = () => localStorage;
-
-/** One device votes once: its random name is the same in every tab, as long as the room is. */
-function deviceOf(code) {
-  const known = kept(ofBrowser);
-  if (known?.code === code) return known.device;
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  const device = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  keep(ofBrowser, { code, device });
-  return device;
-}
 
 // ---- the server --------------------------------------------------------------------------------------------
 
@@ -192,15 +160,9 @@ function sayWhere() {
   post(`${room.code}/here`, { device: room.device, page }).catch(() => (room.said = null));
 }
 
-/** A student who touches anything explores from then on. */
-function touched(event) {
-  if (!room?.follows || !event.isTrusted) return;
-  if (event.composedPath().some((node) => node.dataset && "class" in node.dataset)) return;
-  if (event.type === "keydown") {
-    const answers = room.poll?.phase === "open" && /^[1-9]$/.test(event.key);
-    if (answers || SILENT.has(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
-  }
-  setFollowing(false);
+/** A student who steps or chooses explores from then on. */
+function explore(event) {
+  if (room?.follows && event.isTrusted && chooses(event)) setFollowing(false);
 }
 
 // ---- questions ---------------------------------------------------------------------------------------------
@@ -234,13 +196,19 @@ const keepTab = () => keep(ofTab, room && { code: room.code, secret: room.secret
  * @param {HTMLElement} into what the button opens
  */
 export async function enter(slot, into) {
-  home = slot;
-  panel = into;
   words ??= await (await fetch(at("words"))).json();
-  if (!home.isConnected) return;
+  if (!slot.isConnected) return;
+  const acts = {
+    open: openRoom,
+    close,
+    leave: () => end(""),
+    follow: () => setFollowing(true),
+    asks: setAsks,
+  };
+  said = createSaid(slot, into, { words, base, at }, acts);
   const style = el("link", { rel: "stylesheet", href: new URL("room.css", import.meta.url).href });
   const styled = new Promise((done) => (style.onload = style.onerror = done));
-  home.closest(".way-root").before(style);
+  slot.closest(".way-root").before(style);
   await styled;
   const tab = kept(ofTab);
   const code = inAddress("room")?.trim().toUpperCase();
@@ -257,7 +225,7 @@ function begin({ code, secret = "", asks = true }) {
   if (secret) {
     for (const name of ["pushState", "replaceState"]) watch(name);
     addEventListener("popstate", say);
-  } else for (const kind of ["click", "keydown", "popstate"]) addEventListener(kind, touched, true);
+  } else for (const kind of ["click", "keydown", "popstate"]) addEventListener(kind, explore, true);
   changed();
   listen();
 }
@@ -271,13 +239,13 @@ function watch(name) {
   };
 }
 
-function end(said) {
+function end(why) {
   source?.close();
   if (room.secret) {
     for (const name of ["pushState", "replaceState"]) delete history[name]; // the browser's own again
     removeEventListener("popstate", say);
   }
-  for (const kind of ["click", "keydown", "popstate"]) removeEventListener(kind, touched, true);
+  for (const kind of ["click", "keydown", "popstate"]) removeEventListener(kind, explore, true);
   keep(ofTab, null);
   if (room.device) keep(ofBrowser, null);
   if (inAddress("room")) {
@@ -286,7 +254,7 @@ function end(said) {
     history.replaceState(history.state, "", url);
   }
   room = null;
-  changed(said);
+  changed(why);
 }
 
 async function openRoom() {
@@ -298,6 +266,17 @@ async function openRoom() {
   }
 }
 
+function close() {
+  post(`${room.code}/close`, { secret: room.secret }).catch(() => {});
+  end(words.ended);
+}
+
+function setAsks(on) {
+  room.asks = on;
+  keepTab();
+  changed();
+}
+
 /** The bar has drawn a page. */
 export function drawn() {
   if (!room) return words && changed();
@@ -307,94 +286,12 @@ export function drawn() {
   else if (!room.follows) sayWhere();
 }
 
-// ---- what is said ------------------------------------------------------------------------------------------
-
-const button = (spec, text, act) => {
-  const made = el(spec, { type: "button" }, text);
-  made.onclick = act;
-  return made;
-};
-const long = (text) => el("span.long", {}, text);
-
-function changed(said = "") {
+/** Something about the class is new; `why` there is none any more. */
+function changed(why = "") {
   const { code = "", secret, joined, poll, voted, asks, follows } = room ?? {};
   const line = secret ? fill(words.line, { host: `${base.host}${base.pathname}join`, code, joined }) : "";
   const leads = Boolean(secret);
   const shown = leads || follows ? poll : null;
   tellClass(room && { code, leads, follows, asks, line, joined, poll: shown, voted, pose, vote });
-  draw(said);
-}
-
-function draw(said) {
-  home.closest(".way-root")?.classList.toggle("in-class", room ? !room.secret : said !== "");
-  if (!room) home.replaceChildren(said ? el("span.said", {}, said) : "");
-  else if (room.secret) home.replaceChildren(el("b", {}, room.code), " · ", String(room.joined));
-  else if (!room.place) home.replaceChildren(el("span.said", {}, words.looks));
-  else if (room.follows) home.replaceChildren(el("span.said", {}, `● ${words.follows}`));
-  else {
-    const back = button("button.back-to-class", words.back, () => setFollowing(true));
-    home.replaceChildren(long(words.own), " ", back);
-  }
-  drawPanel(said);
-}
-
-function drawPanel(said) {
-  if (room?.secret) return drawOpened();
-  if (room) return panel.replaceChildren(button("button.act", words.leave, () => end("")));
-  panel.replaceChildren(
-    el("p", {}, words.opens),
-    button("button.act", words.open, openRoom),
-    el("p.have", {}, el("a", { href: new URL("join", base).href }, words.have)),
-    el("p", { role: "status" }, said),
-  );
-}
-
-let opened = null; // the parts of the panel of an open room, which stay while the numbers change
-
-function drawOpened() {
-  const { code, joined, pages, asks } = room;
-  if (opened?.code !== code || !panel.contains(opened.box)) {
-    const link = new URL(`?room=${code}`, base).href;
-    const asking = el("input", { type: "checkbox" });
-    asking.checked = asks;
-    asking.onchange = () => {
-      room.asks = asking.checked;
-      keepTab();
-      changed();
-    };
-    const where = el("p.whereabouts", { role: "status" });
-    const trouble = el("p.trouble", { role: "status" });
-    const close = button("button.act", words.close, () => {
-      post(`${code}/close`, { secret: room.secret }).catch(() => {});
-      end(words.ended);
-    });
-    const local = ["localhost", "127.0.0.1", "[::1]"].includes(base.hostname);
-    const box = el(
-      "div.room",
-      {},
-      el("img", { src: at(`${code}/qr.svg?at=${encodeURIComponent(base.href)}`).href, alt: link }),
-      el(
-        "div",
-        {},
-        el("p.join", {}, `${base.host}${base.pathname}join`),
-        el("p.code", { "aria-label": [...code].join(" ") }, code),
-        el("p", {}, el("a", { href: link, target: "_blank", rel: "noopener" }, link)),
-        local ? el("p.local", {}, words.local) : null,
-        where,
-        trouble,
-        el("label", {}, asking, " ", words.asks),
-        el("p.quiet", {}, words.asks_how),
-        close,
-      ),
-    );
-    opened = { code, box, where, trouble };
-    panel.replaceChildren(box);
-  }
-  const name = (page) => way()?.pages[page]?.title ?? page;
-  const places = Object.entries(pages)
-    .filter(([, n]) => n)
-    .sort()
-    .map(([page, n]) => (page ? fill(words.elsewhere, { n, page: name(page) }) : fill(words.with, { n })));
-  opened.where.textContent = [fill(words.joined, { joined }), ...places].join(" · ");
-  opened.trouble.textContent = room.trouble;
+  said.draw(room, why);
 }

@@ -205,6 +205,10 @@ export default function walkthrough(root) {
         const { values, asked: inStages } = stepAt(lap);
         return questionOf(scene.questions, values, inStages[n - 1]);
       },
+      touch: (text) =>
+        rows.lines
+          .filter(({ node }, position) => !node.hidden && text === `“${label(position)}”`)
+          .map(({ node }) => node),
       present: ({ lap, stage: n }) => presented(scene.stages[n - 1], stepAt(lap).values),
       said({ lap, stage: n }) {
         const { title, focus, why } = scene.stages[n - 1];

@@ -3,6 +3,7 @@
 import { theClass } from "./classroom.js";
 import { el } from "./dom.js";
 import { drawPoll, saidOf } from "./poll.js";
+import { createTouch } from "./touch.js";
 import { fill } from "./words.js";
 
 /**
@@ -87,12 +88,14 @@ export function counted(right) {
 
 /**
  * @param {{root: HTMLElement, asking: HTMLElement, live: HTMLElement}} parts of the page
- * @param {string} what is asked about: “stage”
+ * @param {{what: string, touch?: (text: string) => HTMLElement[]}} scene `what` is asked about: “stage”; `touch`
+ *   gives the parts of the picture that an answer names
  * @param {{answered: (verdict: string) => void, accepted: () => void}} on `answered` shows the place, and
  *   `verdict` is to be read aloud before it; `accepted` begins to ask
  */
-export function createAsking({ root, asking, live }, what, on) {
+export function createAsking({ root, asking, live }, { what, touch: partsOf }, on) {
   const kept = recall();
+  const touch = createTouch(partsOf);
   const done = new Set(kept.done);
   let question = null; // the open one
   let polls = ""; // what of a class's question is shown
@@ -105,6 +108,7 @@ export function createAsking({ root, asking, live }, what, on) {
   function clear() {
     question = null;
     polls = "";
+    touch.clear();
     delete root.dataset.asking;
     document.body.classList.remove("kv-asking");
     asking.replaceChildren();
@@ -147,7 +151,11 @@ export function createAsking({ root, asking, live }, what, on) {
     },
     /** What a class is asked, and how it has answered, until `clear`. */
     poll(room) {
-      const { id, phase, veil } = room.poll;
+      const { id, phase, veil, options } = room.poll;
+      const votes = phase === "open" && !room.leads;
+      // Anew each time: the picture may have come later than the question.
+      const touched = votes && !veil && touch.offer(options, room.vote, room.voted);
+      if (!touched) touch.clear();
       const at = [...asking.querySelectorAll(".option")].findIndex((option) => option.matches(":focus"));
       const now = `${id} ${phase}`;
       const drawn = JSON.stringify([room.poll, room.joined, room.voted]);
@@ -155,7 +163,7 @@ export function createAsking({ root, asking, live }, what, on) {
       if (phase === "truth") delete root.dataset.asking;
       else root.dataset.asking = veil ? "veiled" : "before";
       document.body.classList.toggle("kv-asking", phase !== "truth");
-      const shown = drawPoll(room);
+      const shown = drawPoll(room, touched);
       shown.dataset.class = drawn; // touched, it is no leaving of the class
       asking.replaceChildren(shown);
       if (now !== polls) live.textContent = saidOf(room);
@@ -178,6 +186,12 @@ export function createAsking({ root, asking, live }, what, on) {
       question = asked;
       root.dataset.asking = veil ? "veiled" : "before";
       document.body.classList.add("kv-asking");
+      const touched =
+        !veil &&
+        touch.offer(
+          asked.options.map(({ text }) => text),
+          choose,
+        );
       const buttons = asked.options.map(({ text }, i) => {
         const sign = el("span.digit", { "aria-hidden": "true" }, String(i + 1));
         const button = el("button.option", { type: "button" }, sign, el("span", {}, text));
@@ -192,6 +206,7 @@ export function createAsking({ root, asking, live }, what, on) {
           el("h2", {}, "What do you think?"),
           el("p.focus", {}, asked.text),
           el("div.options", { role: "group", "aria-label": "Answers, keys 1 to 9" }, ...buttons),
+          touched ? el("p.quiet", {}, "Or touch it in the picture.") : null,
           score(kept),
         ),
       );

@@ -2,8 +2,11 @@
 
 import { el } from "./dom.js";
 
-/** @param {import("./classroom.js").Class} room */
-export function drawPoll({ leads, joined, voted, poll, vote }) {
+/**
+ * @param {import("./classroom.js").Class} room
+ * @param {boolean} touched the answers can be touched in the picture, too
+ */
+export function drawPoll({ leads, joined, voted, poll, vote }, touched) {
   const { text, options, phase, counts = [], answer, why } = poll;
   const open = phase === "open";
   const all = counts.reduce((sum, n) => sum + n, 0);
@@ -29,7 +32,8 @@ export function drawPoll({ leads, joined, voted, poll, vote }) {
       : [el("i.share", { style: `width:${share * 100}%` }), el("b.votes", {}, String(counts[i] ?? 0))];
     return el("div.option", { role: "listitem", "data-right": right }, ...bar, sign, label);
   });
-  const said = open && !leads ? "Touch your answer. You can change it until the answers are shown." : "";
+  const where = touched ? "Touch your answer, here or in the picture." : "Touch your answer.";
+  const said = open && !leads ? `${where} You can change it until the answers are shown.` : "";
   return el(
     "div.posed.poll",
     {},

@@ -68,7 +68,8 @@ export function readable(grid, { tip, live, describe }) {
     if (spoken) live.textContent = `${said.title} = ${said.value}. ${lines.join(" ")}`;
   }
 
-  const cellAt = (event) => event.target.closest?.("[role=gridcell]");
+  const cellIn = (node) => (grid.contains(node) ? node.closest("[role=gridcell]") : null);
+  const cellAt = (event) => cellIn(event.target);
 
   function move(cell, [down, right]) {
     const lines = all(grid, "[role=row]")
@@ -102,7 +103,14 @@ export function readable(grid, { tip, live, describe }) {
     cell.tabIndex = 0;
     if (cell.matches(":focus-visible")) show(cell, colOf(cell), true);
   });
-  grid.addEventListener("focusout", hide);
+  grid.addEventListener("focusout", (event) => {
+    if (!cellIn(event.relatedTarget)) hide();
+  });
+  // A finger does not move over a cell.
+  grid.addEventListener("click", (event) => {
+    const cell = cellAt(event);
+    if (cell && !event.defaultPrevented) show(cell, colOf(cell, event.clientX), false);
+  });
   grid.onkeydown = (event) => {
     const cell = cellAt(event);
     if (!cell) return;

@@ -40,6 +40,8 @@ import { onWay } from "./way.js";
  * @property {(place: Place) => void} [ask] have them sent; `arrived()` goes on when they are there
  * @property {(place: Place) => void} [near] called after each step: more may be needed soon
  * @property {(place: Place) => import("./asking.js").Question | null} [question] what to ask before a place is shown
+ * @property {(text: string) => HTMLElement[]} [touch] the parts of the picture that an answer names: touching one
+ *   gives that answer
  * @property {(place: Place) => string} [said] what a screen reader hears, and what there is to read: without
  *   it, all that is told
  * @property {() => string} [ending] why there is no next one
@@ -87,7 +89,11 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   const beside = (by) => neighbourOf(place, by);
   const what = stepName(scene);
   const address = createAddress();
-  const panel = createAsking({ root, asking, live }, what, { answered: reveal, accepted });
+  const panel = createAsking(
+    { root, asking, live },
+    { what, touch: scene.touch },
+    { answered: reveal, accepted },
+  );
   const flags = {
     ask: inAddress("ask") !== null || panel.kept.on,
     numbers: inAddress("numbers") !== null,

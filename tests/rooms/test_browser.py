@@ -69,8 +69,11 @@ def test_a_class_follows_answers_explores_and_comes_back(
     answers(student).nth(0).click()
     expect(answers(student).nth(0)).to_have_attribute("aria-pressed", "true")
     expect(right).to_have_text("1 of 2 answered")
-    answers(student).nth(1).click()  # it has changed its mind
-    phone.keyboard.press("2")
+    # It has changed its mind, and touches the token in the picture; another goes there with the keys.
+    student.locator("[data-answers='2'] [role=rowheader]").first.click()
+    expect(answers(student).nth(1)).to_have_attribute("aria-pressed", "true")
+    phone.locator("[data-answers='2'] [role=gridcell]").first.focus()
+    phone.keyboard.press("Enter")
     expect(right).to_have_text("2 of 2 answered")
     expect(page.locator(".poll .votes")).to_have_count(0)
 
@@ -85,9 +88,14 @@ def test_a_class_follows_answers_explores_and_comes_back(
         expect(stage(one)).to_contain_text("Stage 3 of 5")
         expect(one.locator(".poll .verdict")).to_have_text(verdict)
         expect(one).to_have_url(re.compile("stage=3"))
-    assert {re.sub(r".*/", "", url) for url in runs} == {"vote"}
+    # Whoever reads a cell on the way asks for what it was made of.
+    assert {re.sub(r".*/", "", url) for url in runs if "/operands/" not in url} == {"vote"}
 
-    # Who touches anything explores, and comes back with one click.
+    # To read is no leaving; who steps explores, and comes back with one click.
+    student.locator(".history [data-row='3'] [data-part=score]").click()
+    expect(student.locator(".tip")).to_be_visible()
+    student.locator(".told .focus").click()
+    expect(student.locator(".class-slot")).to_contain_text("With the class")
     student.keyboard.press("ArrowLeft")
     expect(stage(student)).to_contain_text("Stage 2 of 5")
     expect(student.locator(".class-slot")).to_contain_text("You are exploring on your own.")
@@ -121,12 +129,14 @@ def test_a_class_follows_answers_explores_and_comes_back(
 def test_the_projector_shows_the_room_the_question_and_the_answers_in_large(
     page: Page, app_url: str, joined: Callable[..., Page]
 ) -> None:
-    page.set_viewport_size({"width": 1024, "height": 768})
+    page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"{app_url}{WALK}")
     expect(stage(page)).to_contain_text("Stage 2 of 5")
-    code = open_room(page)
+    code = open_room(page)  # from a phone, too
     joined(code)
     page.keyboard.press("Escape")
+    expect(page.locator(".room .code")).to_be_hidden()
+    page.set_viewport_size({"width": 1024, "height": 768})
     page.keyboard.press("f")
     line = page.locator(".room-line")
     expect(line).to_contain_text(f"/join · {code} · 1 joined")

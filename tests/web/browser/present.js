@@ -68,6 +68,30 @@ test("Home and End are the ends of a lap, digits its stages, and where laps are 
   equal(small.where(), "2.1");
 });
 
+test("what an answer names in the picture gives it when it is touched, and with Enter there", () => {
+  for (const [act, right] of [
+    [(part) => part.click(), "true"],
+    [(part) => press("Enter", part), "true"],
+    [(part) => press("x", part), undefined],
+  ]) {
+    const options = ["a", "b"].map((text) => ({ text, why: "." }));
+    const named = (text) => [...document.querySelectorAll(`[data-name="${text}"]`)];
+    const at = stepping({ question: () => ({ text: "Which?", options, answer: 1 }), touch: named });
+    at.root.insertAdjacentHTML("beforeend", '<i data-name="a"></i><i data-name="b" tabindex="0"></i>');
+    at.$(".ask").click();
+    press("ArrowRight"); // the first was asked about, its picture covered
+    equal(named("b")[0].dataset.answers, undefined);
+    press("ArrowRight");
+    equal(
+      named("b").map((part) => part.dataset.answers),
+      ["2"],
+    );
+    act(named("b")[0]);
+    equal(at.$(".answered")?.dataset.right, right);
+    if (right) equal([named("a")[0].onclick, at.root.querySelectorAll("[data-answers]").length], [null, 0]);
+  }
+});
+
 test("a digit answers an open question before it is a stage", () => {
   const options = ["1 row", "2 rows"].map((text) => ({ text, why: "So it is." }));
   const at = stepping(
