@@ -110,6 +110,7 @@ def sweep(
     lengths: Sequence[int],
     *,
     with_cat: bool = False,
+    with_prefill: bool = True,
     clock: Clock = time.perf_counter,
     stopped: Callable[[], bool] = lambda: False,
     seconds_per_point: float = 0.3,
@@ -142,7 +143,8 @@ def sweep(
             path: _decode(model, ids[:, length - 1 : length], cache) for path, cache in caches.items()
         }
         operations[NAIVE] = _forward(model, ids[:, :length])
-        operations[PREFILL] = _prefill(model, ids[:, :length], scratch)
+        if with_prefill:
+            operations[PREFILL] = _prefill(model, ids[:, :length], scratch)
         timings = _take_turns(model, operations, clock, stopped, seconds_per_point, caches, filled)
         if timings is None:
             return

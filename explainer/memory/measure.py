@@ -1,18 +1,18 @@
 """What the memory page can measure: steps of many sequences at once, and a step with and without a cache."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from explainer.kit.measure import SETTLE, Setting, Stopped, placed
+from explainer.kit.measure import Setting, Stopped, is_large, ready
 from kvengine import Config
 from kvengine.batch import SIZES, STEPS, TURNS, BatchPoint, measure
 from kvengine.cost import weight_floats
-from kvengine.hardware import threads
 from kvengine.timing import Row, lengths_up_to, sweep
 
-#: A model with more parameters than this takes its time over each token.
-LARGE = 10_000_000
+#: Of a model with more parameters than this so little is measured that it ends within the time of a run.
+VAST = 500_000_000
+#: Multiplications that the longest step without a cache may take, a second or two: a longer text is cut.
+MOST_WORK = 60e9
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Load:
 
     @classmethod
     def of(cls, config: Config) -> "Load":
-        if weight_floats(config) > LARGE:
+        if weight_floats(config) > VAST:
+            return cls(SIZES[:3], 16, 3, 2)
+        if is_large(config):
             return cls(SIZES[:4], 24, 6, 3)
         return cls(SIZES, 64, STEPS, TURNS)
 
@@ -40,9 +42,7 @@ class Batches:
 
     def run(self, stopped: Stopped) -> Iterator[BatchPoint]:
         load = self.load
-        with threads(self.setting.threads):
-            model = placed(self.setting)
-            time.sleep(SETTLE)
+        with ready(self.setting) as model:
             yield from measure(
                 model,
                 self.setting.prompt_ids,
@@ -54,6 +54,11 @@ class Batches:
             )
 
 
+def measurable(config: Config) -> int:
+    """Tokens of the longest text whose steps without a cache end within the time of a run."""
+    return max(16, round(MOST_WORK / weight_floats(config)))
+
+
 @dataclass(frozen=True)
 class Steps:
     """The step at the end of the prompt with the cache and without, and shorter texts on the way there."""
@@ -63,10 +68,10 @@ class Steps:
     @property
     def lengths(self) -> tuple[int, ...]:
         n = len(self.setting.prompt_ids)
-        return tuple(sorted({1, n})) if weight_floats(self.setting.config) > LARGE else lengths_up_to(n)
+        return tuple(sorted({1, n})) if is_large(self.setting.config) else lengths_up_to(n)
 
     def run(self, stopped: Stopped) -> Iterator[Row]:
-        with threads(self.setting.threads):
-            model = placed(self.setting)
-            time.sleep(SETTLE)
-            yield from sweep(model, self.setting.prompt_ids, self.lengths, stopped=stopped)
+        with ready(self.setting) as model:
+            yield from sweep(
+                model, self.setting.prompt_ids, self.lengths, with_prefill=False, stopped=stopped
+            )

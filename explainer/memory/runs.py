@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from explainer.kit.cache import MIB, cards, computing, identity, model, prompt_tokens
 from explainer.kit.lab import LAB, Run
-from explainer.kit.measure import Setting
+from explainer.kit.measure import Setting, is_large
 from explainer.kit.shelf import Shelf
 from explainer.memory.choice import LONGEST, NEW
-from explainer.memory.measure import LARGE, Steps
+from explainer.memory.measure import Steps
 from kvengine import Config, generate, sampler
-from kvengine.cost import weight_floats
 from kvengine.generate import probabilities
 from kvengine.growth import Growth, grow
 from kvengine.paged_cache import PagedRun, paged_run
@@ -109,8 +108,8 @@ def paged(name: str, token_ids: tuple[int, ...]) -> PagedRun:
     def make() -> Paged:
         run = model(name)
         with computing(name):
-            large = weight_floats(run.config) > LARGE
-            return Paged(paged_run(run, token_ids, PAGED_LARGE if large else PAGED))
+            new = PAGED_LARGE if is_large(run.config) else PAGED
+            return Paged(paged_run(run, token_ids, new))
 
     return _PAGED.get(identity("paged", name, token_ids), make).run
 

@@ -1,23 +1,20 @@
 """What this page has measured, in a process where no other visitor's work falls into the clock."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from explainer.kit.measure import SETTLE, Setting, Stopped, placed
+from explainer.kit.measure import Setting, Stopped, is_large, ready
 from kvengine import Config
 from kvengine.ahead import times_behind
-from kvengine.cost import weight_floats
-from kvengine.hardware import threads
 from kvengine.reuse import first_token
 
-#: Passes each way of which the fastest counts; of a model with more weights than SMALL a few are slow enough.
-RUNS, RUNS_LARGE, SMALL = 5, 2, 10_000_000
+#: Passes each way of which the fastest counts; of a large model a few are slow enough.
+RUNS, RUNS_LARGE = 5, 2
 
 
 def runs_of(config: Config) -> int:
     """How often each way is taken."""
-    return RUNS if weight_floats(config) < SMALL else RUNS_LARGE
+    return RUNS_LARGE if is_large(config) else RUNS
 
 
 def as_served(name: str, config: Config, token_ids: tuple[int, ...] = ()) -> Setting:
@@ -34,9 +31,7 @@ class FirstToken:
     reused: int
 
     def run(self, stopped: Stopped) -> Iterator[tuple[float, ...]]:
-        with threads(self.setting.threads):
-            model = placed(self.setting)
-            time.sleep(SETTLE)
+        with ready(self.setting) as model:
             yield from first_token(
                 model,
                 self.setting.prompt_ids,
@@ -54,8 +49,6 @@ class Behind:
     questions: tuple[tuple[int, ...], ...]
 
     def run(self, stopped: Stopped) -> Iterator[tuple[float, ...]]:
-        with threads(self.setting.threads):
-            model = placed(self.setting)
-            time.sleep(SETTLE)
+        with ready(self.setting) as model:
             runs = runs_of(self.setting.config)
             yield from times_behind(model, self.setting.prompt_ids, self.questions, runs=runs)

@@ -1,10 +1,9 @@
 """What the timing page can measure."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from explainer.kit.measure import SETTLE, Setting, Stopped, placed
+from explainer.kit.measure import Setting, Stopped, placed, ready
 from kvengine.hardware import threads
 from kvengine.race import TimedStep, race
 from kvengine.timing import Agreement, Row, agreement, lengths_up_to, sweep
@@ -18,10 +17,8 @@ class Race:
     new_tokens: int
 
     def run(self, stopped: Stopped) -> Iterator[TimedStep]:
-        with threads(self.setting.threads):
-            model, ids = placed(self.setting), self.setting.prompt_ids
-            time.sleep(SETTLE)
-            yield from race(model, ids, max_new_tokens=self.new_tokens, stopped=stopped)
+        with ready(self.setting) as model:
+            yield from race(model, self.setting.prompt_ids, max_new_tokens=self.new_tokens, stopped=stopped)
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,8 @@ class Sweep:
     with_cat: bool
 
     def run(self, stopped: Stopped) -> Iterator[Row]:
-        with threads(self.setting.threads):
-            model, lengths = placed(self.setting, longest=self.longest), lengths_up_to(self.longest)
-            time.sleep(SETTLE)
+        with ready(self.setting, self.longest) as model:
+            lengths = lengths_up_to(self.longest)
             yield from sweep(model, self.setting.prompt_ids, lengths, with_cat=self.with_cat, stopped=stopped)
 
 

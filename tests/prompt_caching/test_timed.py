@@ -51,7 +51,7 @@ class Line:
 def line(monkeypatch: pytest.MonkeyPatch) -> Line:
     found = Line()
     monkeypatch.setattr(timed, "LAB", found)
-    monkeypatch.setattr("explainer.prompt_caching.measure.SETTLE", 0)
+    monkeypatch.setattr("explainer.kit.measure.SETTLE", 0)
     return found
 
 
