@@ -11,6 +11,7 @@ from explainer.memory.choice import MemoryChoice
 from explainer.policies.choice import PoliciesChoice
 from explainer.prompt_caching.choice import PromptCachingChoice
 from explainer.start.choice import StartChoice
+from explainer.timing.choice import TimingChoice
 from explainer.walkthrough.choice import WalkthroughChoice
 from explainer.why_k_and_v.choice import WhyChoice
 
@@ -44,7 +45,7 @@ PAGES = (
     Page("avoided_work", "Avoided work", AvoidedChoice, token="tokens"),
     Page("why_k_and_v", "Why K and V", WhyChoice),
     Page("by_hand", "By hand", HandChoice),
-    Page("timing", "Timing lab", group="Measure"),
+    Page("timing", "Timing lab", TimingChoice, "Measure"),
     Page("memory", "Memory", MemoryChoice, "Measure"),
     Page("policies", "Cache policies", PoliciesChoice, "Measure"),
     Page("prompt_caching", "Prompt caching", PromptCachingChoice, "Use", controls_wait=True),

@@ -236,7 +236,7 @@ def read_bytes(points: Sequence[tuple[int, float, float]], palette: Palette) -> 
             hovertemplate="%{x}: %{customdata}<extra>%{fullData.name}</extra>",
         )
     figure.update_xaxes(title="sequences at once", type="category")
-    figure.update_yaxes(title="MB read for a token", exponentformat="none")
+    figure.update_yaxes(title="MB read for a token", exponentformat="none", separatethousands=True)
     figure.update_layout(barmode="stack", bargap=0.35, height=340)
     return figure
 

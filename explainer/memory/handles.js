@@ -122,7 +122,7 @@ export function createHandles(factors, on) {
     total,
     /** The factors, with × between them and a 2 before. */
     node: (two) =>
-      el("div.factors", {}, two, ...row, el("span.times", { "aria-hidden": "true" }, "="), total),
+      el("div.factors", {}, two, ...row, el("span.times.equals", { "aria-hidden": "true" }, "="), total),
     draggable: (node, name, along, pixels) => draggable(node, sliders.get(name).factor, along, pixels),
     show(now, bytes) {
       Object.assign(values, now);

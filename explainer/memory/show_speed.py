@@ -12,6 +12,7 @@ from explainer.memory import speed_words as said
 from explainer.memory.calculator import Sum
 from explainer.memory.choice import LONGEST
 from explainer.memory.measure import Batches, Load
+from explainer.memory.model_words import figures_row
 from explainer.memory.show_model import beside_controls
 from explainer.memory.words import label
 from kvengine.batch import BatchPoint
@@ -37,6 +38,7 @@ def speed(ids: tuple[int, ...]) -> None:
 
 
 def _bound(of: Sum) -> None:
+    st.html(figures_row(said.bound_sizes(of)))
     prose(said.bound_line(of))
     chart(figures.bounds(of, palette()), "decode-bound", label("speed.bound_alt"))
 

@@ -9,8 +9,9 @@ from explainer.kit.measure import Setting
 from explainer.kit.sheet import to_csv
 from explainer.kit.slow import working
 from explainer.kit.waiting import queue_line
-from explainer.kit.words import plain
+from explainer.kit.words import count, plain
 from explainer.memory import figures
+from explainer.memory.measure import measurable
 from explainer.memory.runs import growth, steps
 from explainer.memory.trade_scene import machine_line
 from explainer.memory.trade_scene import scene as traded
@@ -26,6 +27,9 @@ POLL = 0.5
 def trade(ids: tuple[int, ...]) -> None:
     """The part of the page."""
     card = session.card()
+    if len(ids) > (most := measurable(card.config)):
+        ids = ids[:most]
+        st.info(tell("trade.cut", used=count(most, "token"), name=card.name))
     setting = Setting(card.name, card.config, ids, "cpu", "float32", 1)
     run, _ = _run(setting)
     measuring = run is not None and run.active

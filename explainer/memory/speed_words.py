@@ -115,6 +115,14 @@ def machine_line(setting: Setting, load: Load) -> str:
     )
 
 
+def bound_sizes(of: Sum) -> dict[str, str]:
+    """The bound on all sequences together, and on each of them."""
+    sizes = {label("speed.most"): label("speed.rate", rate=digits(of.bound))}
+    if of.batch > 1:
+        sizes[label("speed.most_each")] = label("speed.rate", rate=digits(of.bound / of.batch))
+    return sizes
+
+
 def bound_line(of: Sum) -> str:
     gpu = of.gpu.name if of.cards == 1 else f"{of.cards} × {of.gpu.name}"
     said = tell(

@@ -1,7 +1,7 @@
-// The trade: a table whose every line leads to where it is proved.
+// The trade: a table whose every cell leads to where it is proved.
 
 import { el } from "../web/dom.js";
-import { door, onWay, way } from "../web/way.js";
+import { onWay, placeDoor } from "../web/way.js";
 import { say } from "../web/words.js";
 
 /** @param {HTMLElement} root */
@@ -9,15 +9,10 @@ export default function trade(root) {
   let scene = null;
   const unlisten = onWay(() => scene && draw());
 
-  /** To the page that proves a line, by its title where that is known. */
-  function link({ page, params, anchor }) {
-    const title = way()?.pages[page]?.title ?? scene.words.see;
-    return door("a.see", page, { params, anchor }, `${title} →`);
-  }
-
   function draw() {
     const { words, values, rows } = scene;
-    const [, ...names] = words.columns;
+    const cell = ({ text, proof }, i) =>
+      el("td", { "data-column": words.columns[i] }, text, placeDoor(proof));
     root.setAttribute("aria-label", words.label);
     root.replaceChildren(
       el("h1", {}, words.heading),
@@ -25,19 +20,16 @@ export default function trade(root) {
       el(
         "table.trade",
         {},
-        el("thead", {}, el("tr", {}, el("td"), ...names.map((name) => el("th", { scope: "col" }, name)))),
+        el(
+          "thead",
+          {},
+          el("tr", {}, el("td"), ...words.columns.map((name) => el("th", { scope: "col" }, name))),
+        ),
         el(
           "tbody",
           {},
-          ...rows.map((row) =>
-            el(
-              "tr",
-              {},
-              el("th", { scope: "row" }, row.name),
-              el("td", { "data-column": names[0] }, row.with),
-              el("td", { "data-column": names[1] }, row.without),
-              el("td", {}, link(row)),
-            ),
+          ...rows.map(({ name, cells }) =>
+            el("tr", {}, el("th", { scope: "row" }, name), ...cells.map(cell)),
           ),
         ),
       ),

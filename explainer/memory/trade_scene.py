@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from explainer.kit.places import place
 from explainer.kit.units import milliseconds, times
 from explainer.kit.words import count
 from explainer.memory.words import WORDS, label, size, small, tell
@@ -13,18 +14,11 @@ from kvengine.memory import FORMATS, Shape, kv_bytes
 from kvengine.speed import points_of, total_seconds, verdict
 from kvengine.timing import CACHED, NAIVE, Row
 
+#: A place of kit/places.toml, for a scene to make a door of.
+Place = dict[str, Any]
+
 FP32 = FORMATS["fp32"]
-#: Which page proves each line, what its address says there, and the heading it begins at.
-PROOFS: dict[str, tuple[str, dict[str, str], str]] = {
-    "next": ("walkthrough", {"stage": "3"}, ""),
-    "order": ("avoided_work", {}, ""),
-    "time": ("timing", {}, "sweep"),
-    "total": ("timing", {}, "scale"),
-    "whole": ("timing", {}, "sweep"),
-    "memory": ("memory", {"part": "now"}, ""),
-    "transient": ("code", {}, ""),
-    "result": ("timing", {}, "precision"),
-}
+SIDES = ("with", "without")
 #: The lines that a clock has to fill in.
 MEASURED = ("time", "whole", "result")
 
@@ -34,17 +28,40 @@ def scene(config: Config, n: int, rows: Sequence[Row], instead: str) -> dict[str
     told = WORDS["trade"]
     values = _counted(config, n) | (_measured(rows, n) if rows else {})
     lines = []
-    for key, (page, params, anchor) in PROOFS.items():
+    for key, proofs in _proofs(n).items():
         known = bool(rows) or key not in MEASURED
-        cells = [told[key][side].format(**values) if known else instead for side in ("with", "without")]
-        line = {"name": told[key]["name"].format(**values), "with": cells[0], "without": cells[1]}
-        lines.append(line | {"page": page, "params": params, "anchor": anchor})
+        said = [told[key][side].format(**values) if known else instead for side in SIDES]
+        cells = [{"text": text, "proof": proof} for text, proof in zip(said, proofs, strict=True)]
+        lines.append({"name": told[key]["name"].format(**values), "cells": cells})
     return {
         "rows": lines,
         "note": label("trade.note", **values) if rows else "",
         "values": values,
-        "words": {name: told[name] for name in ("heading", "label", "lead", "columns", "see")},
+        "words": {name: told[name] for name in ("heading", "label", "lead", "columns")},
     }
+
+
+def _proofs(n: int) -> dict[str, tuple[Place, Place]]:
+    """Where each line's two cells are proved, for a text of `n` tokens: one look, or one click on Start."""
+    again = place("all_again")
+    sweep = _place("timing", "sweep", {"longest": f"{n}"}, "sweep")
+    whole = _place("timing", "whole", {"longest": f"{n}", "view": "2"}, "sweep")
+    drawn = place("projections") | {"params": {"scale": f"{n}"}}
+    code = _place("code", "code", {"at": "k_all"})
+    return {
+        "next": (place("keep_k_and_v"), again),
+        "order": (place("score"), again),
+        "time": (sweep, sweep),
+        "total": (drawn, drawn),
+        "whole": (whole, whole),
+        "memory": (place("growth") | {"params": {"part": "now", "grown": "1"}}, again),
+        "transient": (code, code),
+        "result": (sweep, sweep),
+    }
+
+
+def _place(page: str, at: str, params: dict[str, str] | None = None, anchor: str = "") -> Place:
+    return {"page": page, "params": params or {}, "anchor": anchor, "at": label(f"trade.at.{at}")}
 
 
 def _counted(config: Config, n: int) -> dict[str, str]:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from explainer.kit import scene
+from explainer.kit import scene, session
 from explainer.kit.charts import chart, palette, prose
+from explainer.kit.controls import chosen, picked, shown
 from explainer.kit.measure import Setting
 from explainer.kit.runs import Measured, begin, measured, polling, results, watched
 from explainer.timing import figures, reasons, words
+from explainer.timing.choice import TimingChoice
 from explainer.timing.files import show_files
 from explainer.timing.measure import Agree, Race, Sweep
 from explainer.timing.scene import race_scene
@@ -84,13 +86,20 @@ def _race(lab: Lab, was_polling: bool) -> None:
 
 def sweep(lab: Lab) -> None:
     on = polling("sweep")
-    st.fragment(_sweep, run_every=on)(lab, on is not None)
+    st.fragment(_sweep, run_every=on)(lab, on is not None, session.own(TimingChoice))
 
 
-def _sweep(lab: Lab, was_polling: bool) -> None:
+def _sweep(lab: Lab, was_polling: bool, drawn: TimingChoice) -> None:
+    own = session.own(TimingChoice)
+    if own != drawn:  # chosen in here: the address is written when the whole page runs
+        st.rerun()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         longest = st.select_slider(
-            tell("sweep.longest"), lengths_up_to(MAX_LENGTH, 16), value=512, key="t_longest", width=SLIDER
+            tell("sweep.longest"),
+            sorted({*lengths_up_to(MAX_LENGTH, 16), own.longest}),
+            **shown("t_longest", own.longest),
+            width=SLIDER,
+            on_change=chosen("t_longest", "longest"),
         )
         with_cat = st.toggle(tell("sweep.cat"), key="t_cat", help=tell("sweep.cat_help"))
         if polling("sweep") is None and st.button(
@@ -115,7 +124,15 @@ def _swept(found: Measured, rows: list[Row]) -> None:
     setting, lengths = found.setting, [row.length for row in rows]
     recording: Recording | None = st.session_state.get("timing_recording")
     with st.container(horizontal=True):
-        view = _pick("sweep.show", figures.VIEWS, "t_view")
+        view = str(
+            st.segmented_control(
+                tell("sweep.show"),
+                figures.VIEWS,
+                **shown("t_view", figures.VIEWS[session.own(TimingChoice).view - 1], "default"),
+                required=True,
+                on_change=_choose_view,
+            )
+        )
         log = _pick("sweep.axes", ("Log", "Linear"), "t_axes") == "Log"
         quantity = _pick("sweep.counted_as", figures.QUANTITIES, "t_quantity")
     left, right = st.columns(2)
@@ -147,6 +164,10 @@ def _swept(found: Measured, rows: list[Row]) -> None:
     show_files(found, rows)
 
 
+def _choose_view() -> None:
+    session.choose(view=figures.VIEWS.index(picked("t_view", figures.STEP)) + 1)
+
+
 def _pick(key: str, options: tuple[str, ...], widget: str) -> str:
     picked = st.segmented_control(tell(key), options, default=options[0], key=widget, required=True)
     return str(picked)
@@ -158,8 +179,15 @@ def _pick(key: str, options: tuple[str, ...], widget: str) -> str:
 def scale() -> None:
     rows: list[Row] = results("sweep")
     longest = max((row.length for row in rows), default=0)
+    tokens = session.own(TimingChoice).scale
     n = st.slider(
-        tell("scale.tokens"), 10, MAX_LENGTH, 1000, 10, key="t_scale", width=360, persist_state="session"
+        tell("scale.tokens"),
+        min(10, tokens),
+        MAX_LENGTH,
+        step=10,
+        **shown("t_scale", tokens),
+        width=360,
+        on_change=chosen("t_scale", "scale"),
     )
     timed = None
     if longest >= n:
