@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explainer.kit import session
+from explainer.kit.charts import csv_button
 from explainer.kit.controls import chosen, shown
 from explainer.policies.choice import PoliciesChoice
 from explainer.policies.words import label, tell
@@ -26,7 +27,7 @@ def budget_slider(key: str, again: str = "", most: int = DRAGGED) -> None:
         0,
         max(most, budget),
         **shown(key, budget),
-        width=280,
+        width=250,
         help=tell("page.budget_help"),
         on_change=moved,
     )
@@ -34,12 +35,4 @@ def budget_slider(key: str, again: str = "", most: int = DRAGGED) -> None:
 
 def save(csv: str, name: str) -> None:
     """Offer what a chart or table shows as a file."""
-    st.download_button(
-        label("page.csv"),
-        csv,
-        f"{name}.csv",
-        "text/csv",
-        key=f"csv_{name}",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    csv_button(csv, label("page.csv"), f"{name}.csv")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from explainer.kit.units import milliseconds, rate, times
-from explainer.kit.words import count, say, words_of
+from explainer.kit.words import Words, count
 from kvengine.config import Config
 from kvengine.hardware import Hardware
 from kvengine.race import BLOCK, FIRSTS, TimedStep
@@ -12,7 +12,8 @@ from kvengine.recording import Provenance
 from kvengine.speed import step_cost, step_masked, verdict
 from kvengine.timing import CACHED, NAIVE, Agreement, Row
 
-WORDS = words_of(Path(__file__).with_name("words.toml"))
+_OURS = Words(Path(__file__).with_name("words.toml"))
+WORDS, tell, label = _OURS.tables, _OURS.tell, _OURS.label
 
 #: How the paths are called on the page.
 NAMES = {
@@ -27,21 +28,6 @@ KERNEL_BLOCK = 512
 
 #: Times that differ by less than this count as the same.
 SAME = 1.05
-
-
-def tell(key: str, **values: object) -> str:
-    """A sentence as Markdown, by table and name: `tell("race.title")`."""
-    return say(_template(key), **values)
-
-
-def label(key: str, **values: object) -> str:
-    """The same as it is, for what is no Markdown: a picture's description, a column."""
-    return _template(key).format(**values)
-
-
-def _template(key: str) -> str:
-    table, name = key.split(".")
-    return str(WORDS[table][name])
 
 
 def tokens(n: int) -> str:
