@@ -43,6 +43,7 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
 }
 /* A label is visible even where its widget is hidden: its help would be a stop for the keyboard. */
 .st-key-controls [data-testid="stWidgetLabel"] { visibility: inherit; }
+.stMain:focus-visible::before { box-shadow: inset 0 0 0 3px currentcolor !important; }
 [data-testid="stTooltipHoverTarget"] > button { min-width: 24px; min-height: 24px; margin: -4px; }
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
 [data-variant="segmented_control"][data-selected="true"] { color: inherit !important; }
