@@ -1,5 +1,6 @@
 """Small models for the tests: written by Hugging Face's library, or made here from random numbers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.utils import logging
 
-from kvengine import Config, Transformer
+from kvengine import Config, Transformer, generate, sampler
 from kvengine.model import LayerWeights, Weights
 from kvengine.weights import CHECKPOINTS
 
@@ -101,6 +102,18 @@ def load_reference(name_or_dir: str | Path) -> PreTrainedModel:
 def random_ids(vocab_size: int, length: int, *, batch: int = 1, seed: int = 0) -> Tensor:
     """Token ids [batch, length]."""
     return torch.randint(vocab_size, (batch, length), generator=torch.Generator().manual_seed(seed))
+
+
+def random_text(model: Transformer, length: int, seed: int = 0) -> list[int]:
+    ids: list[int] = random_ids(model.config.vocab_size, length, seed=seed)[0].tolist()
+    return ids
+
+
+def written(model: Transformer, prompt: Sequence[int], n: int, temperature: float = 0.0) -> list[int]:
+    """The tokens that the model goes on with, every one of them computed without a cache."""
+    draw = sampler(temperature, seed=3)
+    steps = generate(model, prompt, max_new_tokens=n, use_cache=False, sampler=draw)
+    return [step.token_id for step in steps]
 
 
 def largest_difference(a: Tensor, b: Tensor) -> float:

@@ -1,13 +1,11 @@
 """Questions behind a document that was computed ahead."""
 
-import itertools
-
 import pytest
 
-from kvengine import ContextLengthError, Transformer, generate, load_model
+from kvengine import ContextLengthError, Transformer, load_model
 from kvengine.ahead import ask_behind, times_behind
 from kvengine.cost import cache_bytes
-from tests.engine.reference import random_ids
+from tests.engine.reference import random_text, written
 
 NAME = "stories-1m-h8-kv4"
 
@@ -15,16 +13,6 @@ NAME = "stories-1m-h8-kv4"
 @pytest.fixture(scope="module")
 def model() -> Transformer:
     return load_model(NAME)
-
-
-def random_text(model: Transformer, n: int, seed: int = 0) -> list[int]:
-    ids: list[int] = random_ids(model.config.vocab_size, n, seed=seed)[0].tolist()
-    return ids
-
-
-def written(model: Transformer, prompt: list[int], n: int) -> list[int]:
-    steps = generate(model, prompt, max_new_tokens=n, use_cache=False)
-    return list(itertools.islice((step.token_id for step in steps), n))
 
 
 def test_questions_behind_a_kept_document_are_answered_as_behind_one_computed_again(
