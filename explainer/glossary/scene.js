@@ -15,7 +15,7 @@ export default function glossary(root) {
       el("h1", {}, scene.title),
       el("p.lead", {}, scene.lead),
       ...scene.groups.map(({ name, terms }) =>
-        el("section", {}, el("h2", {}, name), el("dl", {}, ...terms.map(entry))),
+        el("section", {}, el("h2", {}, name), el("dl.entries", {}, ...terms.map(entry))),
       ),
     );
   }

@@ -35,7 +35,7 @@ export default function heard(root) {
     root.replaceChildren(
       el("h1", {}, scene.title),
       el("p.lead", {}, scene.lead),
-      el("ol.said", {}, ...scene.said.map(entry)),
+      el("ol.said.entries", {}, ...scene.said.map(entry)),
       box,
     );
   }

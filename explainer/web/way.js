@@ -9,6 +9,8 @@ import { el } from "./dom.js";
  * @property {Object<string, {title: string, query: Object<string, string>}>} pages those that there are, each
  *   with the parameters that open it as the learner has left it
  * @property {string} home the page at the root of the address
+ * @property {{name: string, about: string, pages: string[]}[]} [paths] that have a name; the address counts them
+ *   from 1
  * @property {Object<string, string>} link what goes along in an address
  * @property {boolean} [elsewhere] the pages are not here: this one was saved as a file
  * @property {[string, string]} token parameters that hold the token shown, here and on the next page; "" for none
@@ -80,7 +82,7 @@ export function door(spec, page, { params = null, anchor = "" }, ...children) {
  */
 export function placeDoor({ page, params, anchor, at }) {
   const known = way()?.pages[page];
-  return known ? door("a.see", page, { params, anchor }, `${known.title}: ${at} →`) : null;
+  return known ? door("a.see", page, { params, anchor }, `${known.title}: ${at}\u00a0→`) : null;
 }
 
 /** The door to the next idea; the token shown goes along where the next page has one. */
