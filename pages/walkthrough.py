@@ -12,6 +12,18 @@ from explainer.walkthrough.words import WORDS
 
 NAME = "walkthrough"
 
+# In a low window the picture needs the room of the row above: it waits until somebody asks for it, except where
+# an error stands in the place of the picture and its button.
+STYLE = """<style>
+@media (max-height: 800px) {
+  body:not(.kv-asked, :has([data-testid="stAlertContentError"]))
+    [data-testid="stLayoutWrapper"]:has(> .st-key-controls) {
+    position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;
+  }
+}
+</style>"""
+
+st.html(STYLE)
 common, own, card = session.common(), session.own(WalkthroughChoice), session.card()
 prompt, tokenizer, positions = session.prompt_ids(), cache.tokenizer(card.name), end_of(card.config)
 history = history_of(own, len(prompt))
