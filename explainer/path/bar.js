@@ -147,10 +147,12 @@ function paths({ words, place, path, paths: known, here, home }, list) {
     take.onclick = () => choosePath(mine ? null : String(i + 1), mine || pages[0] === here ? "" : pages[0]);
     return el("section", {}, el("h2", {}, name), el("p", {}, about), list(pages, "ol"), take);
   });
-  const long = (text) => el("span.long", {}, text);
-  const label = path
-    ? [long(`${known[path - 1].name}: `), place]
-    : [words.paths, here === home ? long(words.choose) : null];
+  const fitting = (long, short) => [el("span.long", {}, long), el("span.short", {}, short)];
+  const named = known[path - 1];
+  const unchosen = here === home ? fitting(words.choose, words.choose_short) : [];
+  const label = named
+    ? [...fitting(`${named.name}: `, `${named.short}: `), place]
+    : [words.paths, ...unchosen];
   return menu("paths", [el("span", {}, ...label)], [el("div.paths", {}, ...sections)]);
 }
 

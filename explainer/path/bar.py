@@ -71,7 +71,9 @@ def shown(pages: Sequence[Registered], here: Registered) -> dict[str, Any]:
         },
         "here": here.file,
         "home": files[0],
-        "paths": [{"name": p.name, "about": p.about, "pages": p.pages} for p in paths(files)],
+        "paths": [
+            {"name": p.name, "short": p.short, "about": p.about, "pages": p.pages} for p in paths(files)
+        ],
         "path": chosen,
         "place": place(here.file, way, been),
         "next": {

@@ -17,9 +17,13 @@ ASIDE = frozenset({"glossary"})
 
 @dataclass(frozen=True)
 class Way:
-    """An ordered list of pages, those that exist: a named path, or all of them. `after` follows its end."""
+    """An ordered list of pages, those that exist: a named path, or all of them. `after` follows its end.
+
+    `short` is its name where there is little room.
+    """
 
     name: str
+    short: str
     about: str
     pages: tuple[str, ...]
     after: str
@@ -29,7 +33,13 @@ class Way:
 def paths(registered: tuple[str, ...]) -> tuple[Way, ...]:
     """The named paths through the pages that exist, in the order of the file."""
     return tuple(
-        Way(told["name"], told["about"], tuple(p for p in told["pages"] if p in registered), told["after"])
+        Way(
+            told["name"],
+            told["short"],
+            told["about"],
+            tuple(p for p in told["pages"] if p in registered),
+            told["after"],
+        )
         for told in TOLD["path"]
     )
 
@@ -38,7 +48,7 @@ def way_of(path: int, registered: Sequence[str]) -> Way:
     """The path that was chosen, counted from 1; 0, for none, goes through all pages in their order."""
     if path:
         return paths(tuple(registered))[path - 1]
-    return Way("", "", tuple(p for p in registered if p not in ASIDE), registered[0])
+    return Way("", "", "", tuple(p for p in registered if p not in ASIDE), registered[0])
 
 
 def onward(here: str, way: Way, seen: Collection[str]) -> str:

@@ -1,6 +1,7 @@
 // Where the start page leads: its two doors, and every cell, at the same prompt and token.
 
 import { el } from "../web/dom.js";
+import { door, way } from "../web/way.js";
 
 /** Where the walkthrough shows the word at a position: the cache has to be as short as that. */
 export function walkthroughAt(scene, position) {
@@ -26,4 +27,14 @@ export function doorsOf(scene, lap, open) {
     };
     return link;
   });
+}
+
+/** The named paths through the pages, each a door to what comes behind this page; nothing until they are known. */
+export function pathsOf(words) {
+  const paths = way()?.paths ?? [];
+  const doors = paths.flatMap(({ name, about, pages }, i) => [
+    " ",
+    door("a.door", pages[1], { params: { path: String(i + 1) } }, el("span", { title: about }, name)),
+  ]);
+  return paths.length ? [el("span.ways", {}, words, ...doors)] : [];
 }

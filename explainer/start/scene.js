@@ -6,8 +6,9 @@ import { presented } from "../web/present.js";
 import { readable, tabStop } from "../web/reading.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
+import { onWay } from "../web/way.js";
 import { fill, say } from "../web/words.js";
-import { doorsOf, walkthroughAt } from "./doors.js";
+import { doorsOf, pathsOf, walkthroughAt } from "./doors.js";
 import { fitTriangles } from "./fit.js";
 import { createKeep } from "./keep.js";
 import { counted, describe, rowOf, sameAt, SIDES, stateOf } from "./rows.js";
@@ -64,8 +65,8 @@ export default function start(root) {
     describe: (cell) => describe(scene, keep, cell),
   });
   const room = onRoom(root, stage.picture, () => fit());
-  const asking = new ResizeObserver(() => fit()); // a question takes room from the triangles
-  asking.observe(stage.asking);
+  const below = new ResizeObserver(() => fit()); // a question and the doors take room from the triangles
+  below.observe(foot);
 
   // ---- the picture -----------------------------------------------------------------------------------
 
@@ -112,7 +113,7 @@ export default function start(root) {
     line.replaceChildren(el("span", {}, ...say(text, values), ending));
     foot.classList.toggle("done", lap >= scene.played);
     question.textContent = `${scene.words.line.question} →`;
-    doors.replaceChildren(...doorsOf(scene, lap, open));
+    showDoors(lap);
     tabStop(panels);
     if (lap >= scene.played && stepper.playing) stepper.stop();
   }
@@ -126,7 +127,7 @@ export default function start(root) {
     line.replaceChildren();
     foot.classList.add("done");
     question.textContent = `← ${scene.words.line.back}`;
-    doors.replaceChildren(...doorsOf(scene, lap, open));
+    showDoors(lap);
     fit();
     if (!ready({ stage: 2 })) ask();
   }
@@ -142,6 +143,10 @@ export default function start(root) {
     // The time makes it another message, should the same door be taken twice.
     send("door", { page, params: { ...scene.link, ...params }, at: Date.now() });
   }
+
+  const showDoors = (lap) =>
+    doors.replaceChildren(...doorsOf(scene, lap, open), ...pathsOf(scene.words.line.paths));
+  const forgetWay = onWay(() => stepper && showDoors(stepper.place.lap)); // it can come later than the scene
 
   panels.addEventListener("click", (event) => {
     const cell = /** @type {any} */ (event.target).closest?.(".t-cell");
@@ -257,7 +262,8 @@ export default function start(root) {
     destroy() {
       stepper?.destroy();
       room.destroy();
-      asking.disconnect();
+      below.disconnect();
+      forgetWay();
       document.body.classList.remove("kv-asked");
     },
   };
