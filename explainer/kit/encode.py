@@ -16,9 +16,9 @@ def pack(scene: Mapping[str, Any]) -> bytes:
 
     Four bytes with the length of the JSON (little-endian), the JSON, padded to a multiple of four, then the
     arrays, each beginning at a multiple of four. In the JSON an array is {"$array": [kind, start, shape]}.
-    Floats become float32; bytes (uint8) and uint16 stay what they are.
+    Floats become float32; bytes (uint8) and uint16 stay what they are. Equal arrays travel once.
     """
-    parts: list[bytes] = []
+    parts: dict[bytes, int] = {}  # each with where it begins
     size = 0
 
     def place(value: object) -> dict[str, Any]:
@@ -31,10 +31,9 @@ def pack(scene: Mapping[str, Any]) -> bytes:
             raise TypeError(f"a scene cannot hold an array of {array.dtype}")
         data = array.tobytes()
         padded = data + bytes(-len(data) % 4)
-        placed = {"$array": [kind, size, list(array.shape)]}
-        parts.append(padded)
-        size += len(padded)
-        return placed
+        start = parts.setdefault(padded, size)
+        size += len(padded) if start == size else 0
+        return {"$array": [kind, start, list(array.shape)]}
 
     header = json.dumps(scene, default=place, ensure_ascii=False, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 4)

@@ -41,6 +41,11 @@ def packed() -> list[dict[str, Any]]:
             "after them": np.array([[7]], dtype="u2"),
         },
         "three axes": {"a": random.normal(size=(2, 3, 5)), "b": random.normal(size=(4, 1, 1)).astype("f4")},
+        "equal arrays": {
+            "a": np.arange(6, dtype="f4"),
+            "other": np.ones(3, dtype="u1"),
+            "again": np.arange(6, dtype="f4").reshape(2, 3),
+        },
         "a part of an array, in another order": {"a": np.arange(24, dtype="f4").reshape(4, 6).T[::2]},
         "arrays at any depth": {"list": [1, {"deep": np.arange(3, dtype="u2")}, np.ones(1)], "text": "plain"},
         "no array": {"nothing": None, "yes": True, "number": -1.25, "empty": {}, "list": []},
