@@ -22,6 +22,7 @@ from kvengine import KVCache, Transformer, available_models, generate, load_mode
 from kvengine.weights import CHECKPOINTS
 from tools.bench_open import opening
 from tools.bench_page import page
+from tools.bench_scenes import scenes
 from tools.bench_timing import timing
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # transformers looks things up on its hub unless told otherwise
@@ -184,6 +185,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "engine": engine,
     "open": opening,
     "page": page,
+    "scenes": scenes,
     "timing": timing,
 }
 

@@ -14,7 +14,7 @@ from tools.server import serve
 HISTORY = 64
 
 # From a click to the frame that shows it: the frame's callback, and the first task after it is painted.
-_STEP = """async (root) => {
+STEP = """async (root) => {
   const painted = () => new Promise((done) => requestAnimationFrame(() => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => done();
@@ -32,7 +32,7 @@ _STEP = """async (root) => {
 }"""
 
 # From an input to the frame after which the scene answers it.
-_ANSWER = """([selector, attribute, before]) => new Promise((done) => {
+ANSWER = """([selector, attribute, before]) => new Promise((done) => {
   const start = performance.now();
   const hosts = [...document.querySelectorAll('*')].filter((node) => node.shadowRoot);
   const root = hosts.map((host) => host.shadowRoot.querySelector('.scene-root')).find(Boolean);
@@ -60,14 +60,14 @@ def page(against: Path | None = None) -> None:
         print(f"headless Chromium {browser.version}, 1440 × 900\n")
         first = [_very_first(browser, Path(folder) / f"first{i}.log") for i in range(4)]
         url = stack.enter_context(serve(Path(folder) / "server.log")).url
-        _opened(browser, url).close()
+        open_scene(browser, url).close()
         rows: list[tuple[str, list[float], int | None]] = [
             ("usable, a server's very first visitor", first, 2000)
         ]
         if against:
             other = {"PYTHONPATH": str(against)}
             old = stack.enter_context(serve(Path(folder) / "old.log", app=against / "app.py", env=other)).url
-            _opened(browser, old).close()
+            open_scene(browser, old).close()
             turns = [(_opening(browser, url), _opening(browser, old)) for _ in range(10)]
             steps = [(_steps(browser, url, 8, 20), _steps(browser, old, 8, 20)) for _ in range(3)]
             rows += [
@@ -100,10 +100,13 @@ def _very_first(browser: Browser, log: Path) -> float:
         return _opening(browser, server.url)
 
 
-def _opened(browser: Browser, url: str) -> Page:
+def open_scene(browser: Browser, url: str, listen: Callable[[Page], None] | None = None) -> Page:
+    """A page whose first stage can be left; `listen` gets it before anything has come."""
     opened = browser.new_page(viewport={"width": 1440, "height": 900})
+    if listen:
+        listen(opened)
     opened.goto(url)
-    opened.locator(".next-step:enabled").wait_for(timeout=60_000)
+    opened.locator(".next-step:enabled, .ending:visible").first.wait_for(timeout=60_000)
     return opened
 
 
@@ -118,12 +121,12 @@ def _opening(browser: Browser, url: str) -> float:
 
 
 def _steps(browser: Browser, url: str, heads: int, count: int = 60) -> list[float]:
-    opened = _opened(browser, f"{url}/walkthrough?length={HISTORY}&heads={heads}&kv={heads}")
+    opened = open_scene(browser, f"{url}/walkthrough?length={HISTORY}&heads={heads}&kv={heads}")
     root = opened.locator(".scene-root")
     times: list[float] = []
     while len(times) < count:
         opened.wait_for_timeout(60)
-        measured = root.evaluate(_STEP)
+        measured = root.evaluate(STEP)
         if measured:  # none while the next part of the walk is on its way
             times.append(measured[1])
     opened.close()
@@ -133,20 +136,20 @@ def _steps(browser: Browser, url: str, heads: int, count: int = 60) -> list[floa
 def _avoided_steps(browser: Browser, url: str, count: int = 40) -> list[float]:
     times: list[float] = []
     while len(times) < count:
-        opened = _opened(browser, f"{url}/avoided_work?tokens=64")
+        opened = open_scene(browser, f"{url}/avoided_work?tokens=64")
         root = opened.locator(".scene-root")
         opened.wait_for_timeout(1500)  # pictures are built ahead
         while opened.locator(".next-step").is_enabled():
             opened.wait_for_timeout(250)
-            if measured := root.evaluate(_STEP):
+            if measured := root.evaluate(STEP):
                 times.append(measured[1])
         opened.close()
     return times
 
 
 def _changes(browser: Browser, url: str, count: int = 10) -> list[tuple[str, list[float], int | None]]:
-    opened = _opened(browser, f"{url}/walkthrough?length={HISTORY}")
-    opened.evaluate(f"() => {{ window.answer = {_ANSWER} }}")
+    opened = open_scene(browser, f"{url}/walkthrough?length={HISTORY}")
+    opened.evaluate(f"() => {{ window.answer = {ANSWER} }}")
 
     def answered(selector: str, attribute: str | None, change: Callable[[], object]) -> float:
         found = opened.locator(f".scene-root {selector}")
