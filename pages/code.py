@@ -5,7 +5,7 @@ import streamlit as st
 from explainer.code import changes, runs
 from explainer.code.choice import PARTS, CodeChoice
 from explainer.code.listing import pieces
-from explainer.code.scene import stops_of_stages
+from explainer.code.scene import stop_called, stops_of_stages
 from explainer.code.words import WORDS, explained
 from explainer.kit import cache, scene, session
 from explainer.kit.controls import chosen, more_controls, shown
@@ -46,7 +46,10 @@ if part == "run":
     where = {"position": token, "layer": common.layer, "head": common.head}
     with working(card.name):
         data = runs.step(card.name, text, **where, temperature=temperature, seed=seed)
-    first = stops_of_stages(data["stops"]).get(own.stage, 1)
+    named = stop_called(data["stops"], own.at)
+    if own.at and not named:
+        st.info(say(WORDS["unknown"], at=own.at), icon=":material/info:")
+    first = named or stops_of_stages(data["stops"]).get(own.stage, 1)
     at = min(own.line or first, len(data["stops"]))
     drawn = data | {
         "walk": walk,

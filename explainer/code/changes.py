@@ -38,14 +38,14 @@ def scene(
 ) -> dict[str, Any]:
     """All changes, their texts for a rotation with this `base`, and what each did where it has been run."""
     changes = []
+    lines: dict[str, list[Piece]] = {}
     for key in CHANGES:
         outcome = outcomes.get(key)
         values = {"lines": str(TEXT.count("\n")), "tolerance": f"{TOLERANCE:g}"} | _times(appending)
         found: dict[str, Any] = {
             "key": key,
             **WORDS["change"][key],
-            "code": _coloured(key, base),
-            "text": text_of(key, base),
+            "code": _coloured(key, base, lines),
             "printed": printed(key, base),
         }
         if outcome:
@@ -69,18 +69,22 @@ def scene(
             }
             found["note"] = "other_model"
         changes.append(found | {"values": values})
-    return {"changes": changes, "tolerance": TOLERANCE}
+    return {"changes": changes, "lines": list(lines.values()), "tolerance": TOLERANCE}
 
 
-def _coloured(key: str, base: float) -> list[tuple[str, list[Piece]]]:
-    """The lines with their marks, each in its colours: the replaced ones as they stood in the right text."""
+def _coloured(key: str, base: float, lines: dict[str, list[Piece]]) -> list[tuple[str, int]]:
+    """Each line's mark, and which of `lines` it is: those hold each text once, in its colours.
+
+    The replaced ones are coloured as they stood in the right text.
+    """
     before, after = iter(pieces(text_of("none", base))), iter(pieces(text_of(key, base)))
-    lines: list[tuple[str, list[Piece]]] = []
-    for mark, _ in marked_lines(key, base):
+    found: list[tuple[str, int]] = []
+    for mark, text in marked_lines(key, base):
         if mark == "":
             next(before)
-        lines.append((mark, next(before if mark == "-" else after)))
-    return lines
+        lines.setdefault(text, next(before if mark == "-" else after))
+        found.append((mark, list(lines).index(text)))
+    return found
 
 
 def _times(appending: Mapping[str, Appending]) -> dict[str, str]:

@@ -11,16 +11,21 @@ const short = (n) => {
 };
 
 /** The spaces that a line begins with. */
-const indentOf = (pieces) => (pieces.length && !pieces[0][1] ? pieces[0][0].match(/^ */)[0].length : 0);
+const indentOf = ([first]) => (typeof first === "string" ? first.match(/^ */)[0].length : 0);
+
+/** @param {(string | [string, string, string])[]} pieces */
+export const textOf = (pieces) =>
+  pieces.map((piece) => (typeof piece === "string" ? piece : piece[0])).join("");
 
 /**
  * One line; long ones go on below their beginning.
- * @param {[string, string, string][]} pieces text, kind and variable
+ * @param {(string | [string, string, string])[]} pieces plain text; or text, kind and variable
  * @param {number} less spaces that every line begins with
  */
 export function codeOf(pieces, less = 0) {
   const indent = indentOf(pieces);
-  const nodes = pieces.map(([text, kind, variable], i) => {
+  const nodes = pieces.map((piece, i) => {
+    const [text, kind, variable] = typeof piece === "string" ? [piece] : piece;
     const inside = i ? text : text.slice(indent);
     if (variable) return el("span.var", { "data-ref": `v-${variable}` }, inside);
     return kind ? el(`span.${kind}`, {}, inside) : inside;

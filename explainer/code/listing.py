@@ -5,13 +5,14 @@ import io
 import keyword
 import token
 import tokenize
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from kvengine.lines import FUNCTIONS, Function, functions, source_lines
 
-#: A piece of a line: its text, its kind ("" is plain), and the variable that it names, if any.
-Piece = tuple[str, str, str]
+#: A piece of a line: its text, its kind ("" is plain), and the variable that it names, if any. Plain text is
+#: that alone: it is most of the code, and each run of a page sends all of it.
+Piece = tuple[str, str, str] | str
 
 #: A docstring of more lines is cut to its first.
 _CUT = " …"
@@ -24,8 +25,13 @@ def pieces(text: str, variables: Collection[str] = ()) -> list[list[Piece]]:
     rows = text.split("\n")
 
     def add(row: int, start: int, end: int, kind: str, variable: str = "") -> None:
-        if end > start:
-            lines[row - 1].append((rows[row - 1][start:end], kind, variable))
+        line, text = lines[row - 1], rows[row - 1][start:end]
+        if kind or variable:
+            line.append((text, kind, variable))
+        elif line and isinstance(line[-1], str):
+            line[-1] += text
+        elif text:
+            line.append(text)
 
     before, name_before = "", ""
     for piece in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -45,6 +51,11 @@ def pieces(text: str, variables: Collection[str] = ()) -> list[list[Piece]]:
         name_before = piece.string if piece.type == token.NAME else ""
         at = (last, end)
     return lines
+
+
+def joined(line: Sequence[Piece]) -> str:
+    """The text of a line again."""
+    return "".join(piece if isinstance(piece, str) else piece[0] for piece in line)
 
 
 def _kind(piece: tokenize.TokenInfo) -> str:

@@ -3,7 +3,7 @@
 import { el, tiny } from "../web/dom.js";
 import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
-import { codeOf, copyButton } from "./listing.js";
+import { codeOf, copyButton, textOf } from "./listing.js";
 
 const MARKS = { "-": "removed", "+": "added" };
 const LEAST_TALL = 280;
@@ -27,26 +27,30 @@ export function createOwn(stage) {
 
   // ---- the picture and what is told of it ------------------------------------------------------------
 
+  /** The text to copy: what is shown, without the lines that were replaced. */
+  const copied = ({ code }) =>
+    code.filter(([mark]) => mark !== "-").map(([, line]) => `${textOf(scene.lines[line])}\n`);
+
   function showCode({ code }) {
     const base = scene.changes[0].code.length;
     head.replaceChildren(
       el("code.file-name", {}, scene.words.own.file),
       el("span.quiet", {}, fill(scene.words.own.copy_note, { lines: String(base) })),
-      copyButton(() => now().text, stage.live),
+      copyButton(() => copied(now()).join(""), stage.live),
     );
     let n = 0;
-    const lines = code.map(([mark, pieces]) => {
+    const lines = code.map(([mark, line]) => {
       if (mark !== "-") n += 1;
-      const line = el(
+      const node = el(
         "div.l",
         {},
         el("span.no", {}, mark === "-" ? "" : String(n)),
         el("span.mark", { "aria-hidden": "true" }, mark.replace("-", "−")),
         mark ? el("span.sr", {}, `${MARKS[mark]}: `) : null,
-        codeOf(pieces),
+        codeOf(scene.lines[line]),
       );
-      if (mark) line.classList.add(MARKS[mark]);
-      return line;
+      if (mark) node.classList.add(MARKS[mark]);
+      return node;
     });
     panel.replaceChildren(...lines);
     toChange();

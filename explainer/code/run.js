@@ -55,7 +55,13 @@ export function createRun(stage) {
         el("div.sides.heads", {}, el("b", {}, "with the cache"), el("b", {}, "without")),
         ...stop.values.map((value) => showValue(value, scene)),
       ),
-      el("section.count", {}, cost, stop.stage ? toWalkthrough(stop.stage) : null),
+      el(
+        "section.count",
+        {},
+        write("p.needed", stop.why),
+        cost,
+        stop.stage ? toWalkthrough(stop.stage) : null,
+      ),
     );
     tabStop(stage.told);
   }
@@ -150,10 +156,11 @@ export function createRun(stage) {
             side.text ?? side.shape?.join(" by ") ?? `${side.labels.length + side.more} tokens`;
           return `${name}: ${of(cached)}${naive ? `; without the cache ${of(naive)}` : ""}.`;
         });
-        return `${stop.title}. ${fill(stop.focus, scene.values)} ${made.join(" ")}`;
+        const told = [stop.focus, stop.why ?? ""].map((text) => fill(text, scene.values));
+        return `${stop.title}. ${told.join(" ")} ${made.join(" ")}`;
       },
       ending: () => scene.words.ending,
-      also: () => ({ stage: null }), // once there is a line, it says where we are
+      also: () => ({ stage: null, at: null }), // once there is a line, it says where we are
     });
   }
 

@@ -21,6 +21,9 @@ MOST_ROWS, FIRST_ROWS, MOST_COLUMNS = 16, 2, 16
 #: What a row is, as `state` says it.
 FRESH, READ, AGAIN, DIFFERS, EMPTY, GIVEN = range(6)
 
+#: The line from which on a step has the K and V of the whole history, computed or read.
+READ_KV = "__call__.k_all"
+
 #: Where the values are a part of the model's own tables and nothing is computed.
 _TABLES = ("cos", "sin")
 
@@ -48,6 +51,7 @@ def scene(
     listed = files()
     at = {(file["module"], line["n"]): line for file in listed for line in file["lines"]}
     memory = _memory(runs.cached, head // config.group_size)
+    read = next(ran for ran in runs.cached.ran if ran.key == READ_KV)
     stops: list[dict[str, Any]] = []
     for ran in runs.cached.ran:
         other = naive.get(_place(ran))
@@ -76,11 +80,18 @@ def scene(
         "n_layers": config.n_layers,
         "labels": labels,
         "texts": ["", *texts[1:]],
-        "values": line_values(config, labels, following, layer=layer),
+        "values": line_values(
+            config, labels, following, layer=layer, kv_bytes=_bytes(read), kv_times=read.times
+        ),
         "files": listed,
         "stops": stops,
         "max_seq_len": config.max_seq_len,
     }
+
+
+def _bytes(ran: Ran) -> int:
+    """What all the tensors take that a line made."""
+    return sum(value.nbytes for value in ran.values.values() if isinstance(value, Tensor))
 
 
 def _place(ran: Ran) -> tuple[str, int]:
@@ -239,6 +250,12 @@ def _rows(count: int) -> list[int]:
     if count <= MOST_ROWS:
         return list(range(count))
     return [*range(FIRST_ROWS), *range(count - MOST_ROWS + FIRST_ROWS, count)]
+
+
+def stop_called(stops: Sequence[Mapping[str, Any]], name: str) -> int:
+    """The first line that makes what has this name in the code, counted from 1; 0 if none does."""
+    found = (i for i, stop in enumerate(stops, start=1) if stop["key"].split(".", 1)[1] == name)
+    return next(found, 0)
 
 
 def stops_of_stages(stops: Sequence[Mapping[str, Any]]) -> dict[int, int]:

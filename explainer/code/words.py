@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from explainer.kit.units import byte_size
 from explainer.kit.words import count, terms, words_of
 from kvengine.config import Config
 
@@ -16,8 +17,13 @@ def line_words(key: str) -> dict[str, Any]:
     return dict(WORDS["line"].get(key, WORDS["line"]["other"]))
 
 
-def line_values(config: Config, labels: Sequence[str], next_label: str, *, layer: int) -> dict[str, str]:
-    """Every named value of the lines' sentences: `labels` are the step's tokens, its own the last."""
+def line_values(
+    config: Config, labels: Sequence[str], next_label: str, *, layer: int, kv_bytes: int, kv_times: int
+) -> dict[str, str]:
+    """Every named value of the lines' sentences: `labels` are the step's tokens, its own the last.
+
+    `kv_bytes` of K and V were read in a layer, in `kv_times` layers.
+    """
     n = len(labels) - 1
     return {
         "token": labels[-1],
@@ -33,6 +39,9 @@ def line_values(config: Config, labels: Sequence[str], next_label: str, *, layer
         "n_heads": str(config.n_heads),
         "n_kv_heads": str(config.n_kv_heads),
         "group": count(config.group_size, "query head"),
+        "kv_bytes": byte_size(kv_bytes),
+        "kv_all": byte_size(kv_bytes * kv_times),
+        "kv_times": count(kv_times, "time"),
     }
 
 

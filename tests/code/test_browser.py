@@ -11,6 +11,7 @@ from explainer.code import runs
 from explainer.code.own import CHANGES, text_of
 from explainer.code.words import WORDS
 from kvengine import load_model, load_tokenizer, trace
+from tests.waiting import holds
 
 NAME = "stories-1m-h8-kv8"
 PROMPT = "Tom and Sara went to the park. Tom gave the ball to"
@@ -87,17 +88,18 @@ def test_code_and_picture_are_lit_together(page: Page, app_url: str, line: Calla
     assert page.locator(".l .var.lit").count() > 4
 
 
+IN_SIGHT = """root => {
+  const [code, values, moves] = ['.l.now', '.values', '.moves'].map(
+    (name) => root.querySelector(name).getBoundingClientRect());
+  return 0 < code.top && code.top < values.top && values.bottom < moves.top;
+}"""
+
+
 def test_on_a_phone_a_line_and_what_it_makes_are_in_sight_together(page: Page, app_url: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     open_line(page, f"{app_url}/code?stage=2")
     for _ in range(4):
-        moves = page.locator(".moves").bounding_box()
-        code, values = page.locator(".l.now").first.bounding_box(), page.locator(".values").bounding_box()
-        assert code
-        assert values
-        assert moves
-        assert 0 < code["y"] < values["y"]
-        assert values["y"] + values["height"] < moves["y"]
+        holds(page.locator(".scene-root"), IN_SIGHT)
         title = page.locator(".told h2").text_content()
         page.locator(".next-step").click()
         expect(page.locator(".told h2")).not_to_have_text(title or "")
@@ -141,7 +143,7 @@ def test_each_change_is_run_and_shown_and_its_text_can_be_copied(page: Page, app
         assert page.evaluate("navigator.clipboard.readText()") == text_of(change)
         shown = page.locator(".panel .l:not(.removed) code").all_inner_texts()
         assert [line.strip() for line in shown] == [line.strip() for line in text_of(change).splitlines()]
-        expect(page.locator(".copy")).to_have_text("Copy", timeout=4000) if i == 1 else None
+        expect(page.locator(".copy")).to_have_text("Copy") if i == 1 else None
     expect(page).to_have_url(re.compile("change=7"))
 
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from explainer.code import runs
 from explainer.code.changes import scene
+from explainer.code.listing import pieces
 from explainer.code.own import (
     BASE,
     CHANGES,
@@ -167,6 +168,8 @@ def test_every_sentence_about_a_change_can_be_filled_in(outcomes: dict[str, Outc
     text_of_token = load_tokenizer(NAME).token_text
     data = scene(outcomes, appending, text_of_token, base=BASE, expanded_in=load_model(GROUPED).config)
     for change in data["changes"]:
+        shown = [data["lines"][line] for mark, line in change["code"] if mark != "-"]
+        assert shown == pieces(text_of(change["key"]).rstrip("\n"))
         own = WORDS["own"]
         used = [change["focus"], own[change["verdict"]], own[change["memory"]], own["table_note"]]
         used += [own["appending"], own["times"]] if change["appending"] else []

@@ -16,6 +16,7 @@ Opened = Callable[..., AppTest]
         {},
         {"line": "9"},
         {"stage": "3", "token": "14"},
+        {"at": "k_all"},
         {"part": "2", "change": "6"},
         {"part": "3"},
         {"kv": "1", "layer": "0"},
@@ -49,6 +50,12 @@ def test_nonsense_in_the_address_is_told(open_page: Opened) -> None:
     assert "The parts are 1 to 3; 9 was asked for, 3 is shown." in told
     assert "token=x in the address is no whole number" in told
     assert app.session_state["choice"].own[CodeChoice].part == 3
+
+
+def test_a_line_that_there_is_not_is_told(open_page: Opened) -> None:
+    app = open_page("code", at="<b>")
+    assert not app.exception
+    assert "No line of a step is called" in app.info[0].value
 
 
 def test_another_part_is_chosen_with_the_buttons(open_page: Opened) -> None:

@@ -1,16 +1,19 @@
 """What the code page draws of a step, without a browser."""
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
 from explainer.code import runs
-from explainer.code.listing import files, pieces
-from explainer.code.scene import AGAIN, EMPTY, FRESH, READ, stops_of_stages
+from explainer.code.listing import files, joined, pieces
+from explainer.code.scene import AGAIN, EMPTY, FRESH, READ, stop_called, stops_of_stages
 from explainer.code.words import WORDS, explained
+from explainer.kit.units import byte_size
 from explainer.kit.words import names, terms_in
-from kvengine import load_tokenizer
+from kvengine import KVCache, load_model, load_tokenizer
 from kvengine.lines import source_lines
 
 NAME = "stories-1m-h8-kv2"
@@ -47,8 +50,7 @@ def test_the_listing_is_the_source(data: dict[str, Any]) -> None:
     for file in data["files"]:
         source = source_lines(file["module"])
         for line in file["lines"]:
-            text = "".join(piece for piece, _, _ in line["pieces"])
-            assert text.removesuffix(" …") == source[line["n"] - 1]
+            assert joined(line["pieces"]).removesuffix(" …") == source[line["n"] - 1]
 
 
 def test_a_stop_lies_on_the_lines_that_the_listing_marks(data: dict[str, Any]) -> None:
@@ -72,6 +74,33 @@ def test_memory_that_nothing_was_written_to_is_empty(stop: Any) -> None:
     (written,) = stop("update.all_k.copy_")["values"]
     assert written["cached"]["state"] == [READ] * 13 + [FRESH]
     assert "naive" not in written
+
+
+def test_k_and_v_are_needed_in_every_layer_and_take_what_the_cache_holds(data: dict[str, Any]) -> None:
+    model = load_model(NAME)
+    cache = KVCache(model.config)
+    model(torch.zeros(1, 14, dtype=torch.long), cache)
+    assert data["values"]["kv_times"] == f"{model.config.n_layers} times"
+    assert data["values"]["kv_all"] == byte_size(cache.used_bytes)
+    assert data["values"]["kv_bytes"] == byte_size(cache.used_bytes // model.config.n_layers)
+    assert data["stops"][stop_called(data["stops"], "k_all") - 1]["key"] == "__call__.k_all"
+    assert stop_called(data["stops"], "nothing") == 0
+
+
+def test_without_the_cache_a_layer_s_k_and_v_are_let_go_when_the_next_ones_take_their_names() -> None:
+    made: list[weakref.ref[torch.Tensor]] = []
+    alive = []
+
+    def tap(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        if name.endswith(("k_all", "v_all")):
+            made.append(weakref.ref(tensor))
+        if name.endswith("v_all"):
+            alive.append(sum(ref() is not None for ref in made))
+        return tensor
+
+    model = load_model(NAME)
+    model(torch.zeros(1, 14, dtype=torch.long), None, tap)
+    assert alive == [2] * model.config.n_layers
 
 
 def test_one_row_is_computed_with_the_cache_and_all_without(stop: Any) -> None:
@@ -117,7 +146,7 @@ def test_any_token_can_be_shown_and_large_tensors_are_cut(position: int) -> None
 
 def test_what_ran_is_marked_line_by_line(data: dict[str, Any]) -> None:
     lines = [line for file in data["files"] for line in file["lines"]]
-    ran = {"".join(piece for piece, _, _ in line["pieces"]).strip(): line.get("ran") for line in lines}
+    ran = {joined(line["pieces"]).strip(): line.get("ran") for line in lines}
     assert ran["cache = KVCache("] == "cached"
     assert ran["fresh = token_ids if cache is None else token_ids[cache.length :]"] == "both"
     assert ran["cache.advance(q_len)"] == "cached"
@@ -127,11 +156,18 @@ def test_what_ran_is_marked_line_by_line(data: dict[str, Any]) -> None:
 def test_pieces_of_code_joined_are_the_code() -> None:
     text = 'def f(a):\n    """Two\n    lines."""\n    b = a.a + 1  # a\n    return f"{b}"'
     lines = pieces(text, {"a", "b"})
-    assert "\n".join("".join(piece for piece, _, _ in line) for line in lines) == text
-    assert ("a", "", "a") in lines[3]
-    assert [kind for piece, kind, _ in lines[3] if piece == "# a"] == ["com"]
-    assert sum(variable == "a" for _, _, variable in lines[3]) == 1  # not the attribute
-    assert [piece for piece, kind, _ in lines[0] if kind == "def"] == ["f"]
+    assert "\n".join(map(joined, lines)) == text
+    assert lines[3] == [
+        "    ",
+        ("b", "", "b"),
+        " = ",
+        ("a", "", "a"),
+        ".a + ",
+        ("1", "num", ""),
+        "  ",
+        ("# a", "com", ""),
+    ]
+    assert ("f", "def", "") in lines[0]
 
 
 def test_the_files_are_those_of_a_step() -> None:
