@@ -13,7 +13,7 @@ import streamlit as st
 from explainer.public import Front, Rules, on_error
 from explainer.rooms import routes as rooms
 from explainer.rooms.hub import Hub
-from explainer.server import Guard, collect_now_and_then, routes, warm_up
+from explainer.server import Guard, collect_now_and_then, keep_theme, routes, warm_up
 
 FRAME = Path(__file__).parent / "explainer" / "frame.py"
 
@@ -33,6 +33,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     collecting.cancel()
 
 
+keep_theme()
 rules = Rules.read(os.environ)
 hub = Hub.read(os.environ)
 app = st.App(

@@ -13,8 +13,11 @@ from google.protobuf.message import DecodeError
 from playwright.sync_api import Page, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.NewSession_pb2 import CustomThemeConfig
+from streamlit.runtime import app_session
 from websockets.sync.client import connect
 
+from explainer.server import keep_theme
 from kvengine import load_model
 from tools.server import Server
 
@@ -24,7 +27,7 @@ KINDS = {"<f4": np.float32, "|u1": np.uint8, "<u2": np.uint16}
 def get(server: Server, path: str) -> tuple[int, bytes]:
     address = urlsplit(server.url)
     connection = HTTPConnection(
-        address.hostname or "", address.port, timeout=30
+        address.hostname or "", address.port, timeout=90
     )  # http.client knows no proxy
     try:
         connection.request("GET", path)
@@ -128,3 +131,19 @@ def test_a_walk_that_is_no_longer_kept_is_told_where_its_arithmetic_would_stand(
     page.locator("[data-row='3'] [data-part=k] .c").first.hover()
     expect(page.locator(".tip")).to_contain_text("key of “Sara”, token 3, entry 0")
     expect(page.locator(".tip")).to_contain_text("No longer kept.")
+
+
+def test_the_theme_that_is_kept_is_the_one_that_streamlit_puts_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put_together = app_session._populate_theme_msg
+    monkeypatch.setattr(app_session, "_populate_theme_msg", put_together)  # put back in the end
+    keep_theme()
+    for section in ("theme", "theme.light", "theme.dark", "theme.sidebar"):
+        expected = CustomThemeConfig()
+        put_together(expected, section)
+        for _ in range(2):
+            found = CustomThemeConfig()
+            app_session._populate_theme_msg(found, section)
+            assert found == expected
+            assert bool(found.ByteSize()) == (section != "theme.sidebar")
