@@ -97,13 +97,17 @@ def _which(m: Moment, kind: str, sizes: np.ndarray, candidates: Any) -> dict[str
         values = {"option": label[at], "size": _text(sizes[at], digits), "most": _text(sizes[best], digits)}
         return Option(f"“{label[at]}”", why, at, values)
 
+    largest: dict[str, int] = {}  # of the tokens with the same label
+    for i, size in enumerate(sizes.tolist()):
+        if size > sizes[largest.setdefault(label[i], i)]:
+            largest[label[i]] = i
     wrong: dict[str, Option] = {}
     for candidate in candidates:
-        # Of tokens with the same label the largest counts.
-        same = [i for i in range(m.position + 1) if label[i] == label[candidate]]
-        at = max(same, key=lambda i: sizes[i])
-        if label[at] == label[best] or label[at] in wrong or len(wrong) == 3:
+        at = largest[label[candidate]]
+        if label[at] == label[best] or label[at] in wrong:
             continue
+        if len(wrong) == 3:
+            break
         digits = next((d for d in (1, 2, 3, 4) if _text(sizes[at], d) != _text(sizes[best], d)), None)
         if digits:
             wrong[label[at]] = option(at, max(digits, 2) if kind == "heaviest" else digits, "other")
