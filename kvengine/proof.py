@@ -88,16 +88,28 @@ def prove(
     }
     differences = [dict.fromkeys(COMPARED, 0.0) for _ in decoded]
     numbers = [0 for _ in decoded]
+    at = [step.position for step in decoded]
 
     def compare(name: str, tensor: Tensor) -> Tensor:
+        if name == "norm":
+            return tensor[:, at]  # of the other rows nobody reads the logits
         if quantity := quantities.get(name):
-            for i, step in enumerate(decoded):
-                # Of K and V a step has all rows up to its own; of the rest its own, as wide as its history.
-                ours, end = step.tensors[name], step.position + 1
-                theirs = tensor[..., end - ours.shape[-2] : end, : ours.shape[-1]]
-                largest = float((ours - theirs).abs().max())
-                differences[i][quantity] = max(differences[i][quantity], largest)
-                numbers[i] += ours.numel()
+            ours = [step.tensors[name] for step in decoded]
+            if quantity in ("K", "V"):
+                # A step has all rows up to its own, and all have them in one cache: the last step's are all.
+                apart = (ours[-1] - tensor[..., : ours[-1].shape[-2], :]).abs()
+                so_far = apart.amax(dim=(0, 1, 3)).cummax(dim=0).values
+                largest = [float(so_far[position]) for position in at]
+            else:
+                # Of the rest a step has its own row, as wide as its history.
+                rows = range(len(at)) if quantity == "logits" else at
+                theirs = (tensor[..., row, : own.shape[-1]] for row, own in zip(rows, ours, strict=True))
+                largest = [
+                    float((own[..., 0, :] - row).abs().max()) for own, row in zip(ours, theirs, strict=True)
+                ]
+            for i, size in enumerate(largest):
+                differences[i][quantity] = max(differences[i][quantity], size)
+                numbers[i] += ours[i].numel()
         return tensor
 
     text = torch.tensor([token_ids[: decoded[-1].position + 1]], device=model.device)
@@ -106,7 +118,7 @@ def prove(
         Proof(
             differences=MappingProxyType(differences[i]),
             numbers=numbers[i],
-            naive_token=sampler(logits[step.position], step.position + 1),
+            naive_token=sampler(logits[i], step.position + 1),
             cached_token=step.next_token,
             earlier=step.earlier,
             changed=step.changed,

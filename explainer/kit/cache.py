@@ -92,7 +92,7 @@ PART = 32
 AHEAD = 4
 
 #: So many steps are recorded together, proved by one naive pass, which takes its time past LONG tokens.
-BLOCK, LONG = 4, 128
+BLOCK, LONG = 8, 128
 
 #: Tokens that are written at a time where a text has to become longer before its walk begins.
 WRITTEN = 16
