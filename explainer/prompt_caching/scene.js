@@ -125,6 +125,11 @@ export default function promptCaching(root) {
       name: () => stamp,
       ready,
       ask,
+      // Of the requests, what the last one did.
+      present: () => ({
+        line: [stage.picture.querySelector(".requests .line")?.textContent || heading.textContent],
+        say: lead.textContent,
+      }),
       said: () => `${heading.textContent} ${lead.textContent}`,
     });
   }

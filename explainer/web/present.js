@@ -21,6 +21,14 @@ import { fill, say } from "./words.js";
 export const presented = ({ line, say: told = "", ask = "" }, values) =>
   line ? { line: say(line, values), say: fill(told, values), ask: fill(ask, values) } : null;
 
+/** What the page itself tells beyond its first sentence: where a scene has no notes of its own, the speaker says that. */
+const restOf = (told, line) =>
+  [...told.querySelectorAll(".focus, .why, .needed")]
+    .map((paragraph) => paragraph.textContent)
+    .join(" ")
+    .replace(line, "")
+    .trim();
+
 /** The first sentence of a paragraph, with what in it is bound to the picture. */
 function firstSentence(paragraph) {
   const parts = [];
@@ -66,8 +74,9 @@ function channelOf(opened) {
  * @param {{root: HTMLElement, told: HTMLElement, live: HTMLElement}} parts of the page
  * @param {{next: () => void, back: () => void, first: () => void, last: () => void,
  *   digit: (key: string) => boolean, changed: (presenting: boolean) => void,
- *   words: () => Presented | null | undefined, where: () => {over: string, title: string, next: string}}} on
- *   `digit` says whether it has used the key; `where` is what the notes stand under
+ *   words: () => Presented | null | undefined, asks: () => string, where: () => {over: string, title: string, next: string}}} on
+ *   `digit` says whether it has used the key; `asks` is the question about what comes next, `where` what the notes
+ *   stand under
  */
 export function createPresent({ root, told, live }, on) {
   const line = el("p.present-line", { "data-matters": "" });
@@ -253,9 +262,12 @@ export function createPresent({ root, told, live }, on) {
   /** Have the window with the notes show those of this place. */
   function tell() {
     if (!channel) return;
-    const { say: spoken = "", ask = "" } = on.words() ?? {};
+    const said = line.textContent;
+    const { say: spoken, ask } = on.words() ?? {};
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
-    channel.postMessage({ notes: { ...on.where(), line: line.textContent, say: spoken, ask } });
+    channel.postMessage({
+      notes: { ...on.where(), line: said, say: spoken || restOf(told, said), ask: ask || on.asks() },
+    });
   }
 
   return {

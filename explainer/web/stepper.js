@@ -50,7 +50,8 @@ import { onWay } from "./way.js";
  * @property {(place: Place) => number} [pace] how long playing stays at a place, in ms, where it is not read
  * @property {() => Object<string, string | null>} [also] what else of the scene the address says; `write()` tells of it
  * @property {(place: Place) => import("./present.js").Presented | null} [present] the sentence for a class, and the
- *   speaker's notes; without it, the first sentence of the stage's focus
+ *   speaker's notes; without it, the first sentence of the stage's focus, the rest of what is told, and the question
+ *   about the next stage
  * @property {boolean} [saves] the page can be saved as a file
  * @property {() => Promise<any>} [whole] waits until all is here that such a file should have;
  *   gives what of the data has come later than the rest
@@ -424,6 +425,10 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
       },
       changed: setPresenting,
       words: () => (shown && scene.present?.(place)) || null,
+      asks() {
+        const after = beside(1);
+        return (after && ready(after) && scene.question?.(after)?.text) || "";
+      },
       where() {
         const { title, name } = stages[place.stage - 1];
         const after = beside(1);

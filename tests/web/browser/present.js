@@ -74,6 +74,7 @@ test("what an answer names in the picture gives it when it is touched, and with 
     [(part) => press("Enter", part), "true"],
     [(part) => press("x", part), undefined],
   ]) {
+    sessionStorage.clear(); // nothing was asked yet
     const options = ["a", "b"].map((text) => ({ text, why: "." }));
     const named = (text) => [...document.querySelectorAll(`[data-name="${text}"]`)];
     const at = stepping({ question: () => ({ text: "Which?", options, answer: 1 }), touch: named });
