@@ -1,0 +1,32 @@
+"""A phone, and a window zoomed to 400 %: the page scrolls downwards only, and opens with what it is about."""
+
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect
+
+from explainer.pages import PAGES
+from tests.waiting import answered, settles, sideways
+
+PHONE = ViewportSize(width=390, height=844)
+#: 1280 × 1024 at 400 %, and a small phone.
+NARROW = (ViewportSize(width=320, height=256), ViewportSize(width=360, height=740))
+#: Each page as it opens, and two parts that were once wider than the window.
+PLACES = ("", *(page.file for page in PAGES[1:]), "why_k_and_v?stage=7", "prompt_caching?part=3")
+#: The sentences that a page opens with: of a stage, of a scene, or of a page without one.
+SENTENCES = ":is(.focus, .lead, [data-testid=stMarkdown] p):visible"
+IN_SIGHT = """(nodes) => nodes.some((node) => {
+  const { top, bottom } = node.getBoundingClientRect();
+  return node.textContent.length > 25 && top >= 0 && bottom <= innerHeight;
+})"""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_narrow_window_scrolls_downwards_only(page: Page, app_url: str, place: str) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto(f"{app_url}/{place}")
+    expect(page.locator(SENTENCES).first).to_be_visible()
+    answered(page)
+    expect(page.locator(".scene-root[aria-busy]")).to_have_count(0)
+    settles(lambda: [] if page.locator(SENTENCES).evaluate_all(IN_SIGHT) else ["no sentence is in sight"])
+    for size in NARROW:
+        page.set_viewport_size(size)
+        settles(lambda: sideways(page))
