@@ -17,7 +17,7 @@ JAVASCRIPT := 'explainer/**/*.js' 'tests/web/**/*.js'
 PIP := $(PY) -m pip install -qq --disable-pip-version-check $(PIP_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run smollm2 test check format bench load clean
+.PHONY: help run smollm2 test check format bench load audit clean
 
 help:
 	@echo "make run     serve the app on this machine and print its address"
@@ -27,6 +27,7 @@ help:
 	@echo "make format  write Python and JavaScript as make check wants them"
 	@echo "make bench   measure, and print ratios with the hardware"
 	@echo "make load    measure with many visitors at once"
+	@echo "make audit   look up known weaknesses of what is installed, where their database answers"
 	@echo "make clean   remove .venv and everything generated"
 
 # Without a given address streamlit listens on every interface and asks the internet for its own.
@@ -66,6 +67,9 @@ bench: $(VENV)/.dev
 
 load: $(VENV)/.dev
 	@$(PY) -m tools.load $(LOAD_ARGS)
+
+audit: $(VENV)/.dev
+	@$(PY) -m tools.audit
 
 clean:
 	rm -rf $(VENV) *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache test-results
