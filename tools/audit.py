@@ -1,7 +1,7 @@
 """Look up known weaknesses of what is installed: `make audit`.
 
-pip-audit asks PyPI's database. It gets an environment of its own, in .venv/audit, where that database answers;
-where it does not, that is said, and nothing was audited.
+pip-audit asks PyPI's database. It gets an environment of its own, in .venv/audit, where that database
+answers; where it does not, that is said, and nothing was audited.
 """
 
 import subprocess

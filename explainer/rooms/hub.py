@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from explainer.rooms.follower import BEAT, Follower
 from explainer.rooms.room import (
     MOST_CONNECTIONS,
     MOST_FOLLOWERS,
@@ -25,47 +26,13 @@ from explainer.rooms.room import (
 from explainer.rooms.shared import Shared
 from explainer.rooms.store import EVERY, Memory, Store
 
-#: Seconds between two signs of life on a quiet connection, and between two counts of a class.
-BEAT, COUNT_EVERY = 15.0, 0.15
+#: Seconds between two counts of a class.
+COUNT_EVERY = 0.15
 #: What every room is told when its state changed, when it ended, and its teacher when the class changed.
 PLACE, END, CLASS = "place", "end", "class"
 
 NO_ROOM = "There is no such room, or it has ended."
 FULL_ROOM = f"This room is full: it takes {MOST_FOLLOWERS:,} devices."
-
-
-class Follower:
-    """A connection that waits for events. Of each kind only the newest is kept: who is slow misses some."""
-
-    def __init__(self, code: str, device: str, leads: bool) -> None:
-        self.code, self.device, self.leads = code, device, leads
-        self.page = ""
-        self.often = Bucket(2, 10)
-        self.ended = False
-        self._news: dict[str, bytes] = {}
-        self._told = asyncio.Event()
-
-    def tell(self, what: str, message: bytes) -> None:
-        self._news[what] = message
-        self._told.set()
-
-    async def events(self) -> AsyncIterator[bytes]:
-        """Server-sent events until the room ends."""
-        yield b"retry: 1000\n\n"
-        while not self.ended or self._news:
-            try:
-                async with asyncio.timeout(BEAT):
-                    await self._told.wait()
-            except TimeoutError:
-                yield b": still here\n\n"
-            self._told.clear()
-            news, self._news = self._news, {}
-            for what, message in news.items():
-                yield b"event: %b\ndata: %b\n\n" % (what.encode(), message)
-
-    def end(self) -> None:
-        self.ended = True
-        self._told.set()
 
 
 class Hub:
