@@ -60,6 +60,6 @@ def stream(
         held.append(ids[-1])
         written += 1
         if len(held) == piece or written == tokens:
-            now = perf_counter()
-            yield Stretch(cache.tokens, tuple(held), now - began, cache.length, cache.allocated_bytes, cache)
-            held, began = [], now
+            seconds = perf_counter() - began
+            yield Stretch(cache.tokens, tuple(held), seconds, cache.length, cache.allocated_bytes, cache)
+            held, began = [], perf_counter()  # what was done with the piece is no part of the next one

@@ -1,6 +1,6 @@
 """A text that goes on with a full cache and with a thinned one, each on its own words, step by step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,9 +52,11 @@ def watch(
     layer: int,
     head: int,
     sampler: Sampler = greedy,
+    progress: Callable[[int, int], None] = lambda done, wanted: None,
 ) -> Watched:
     """Run the prompt token by token, in one pass where the policy decides at its end; go on by `new`.
 
+    `progress` hears after every pass how many tokens are done of how many.
     Raises `PromptError` for no tokens at all, `ContextLengthError` when the text outgrows the model.
     """
     if not prompt_ids:
@@ -90,6 +92,7 @@ def watch(
         at += size
         if n <= at < total:
             token_ids.append(chosen[-1])
+        progress(at, total)
     return Watched(
         token_ids=tuple(token_ids),
         prompt=n,

@@ -151,6 +151,7 @@ def first_rows(points: Sequence[FirstPoint], names: Sequence[str], palette: Pale
                 y=p.loss,
                 line={"color": palette.grey, "width": 1.4, "dash": "dot"},
                 annotation={"text": "full cache", "font_color": palette.muted},
+                annotation_position="top left",  # where no line comes near it
             )
     full = next((p.loss for p in points if p.window is None and not p.swapped), None)
     if full is not None:  # as many nats on each chart, so that they can be held against each other

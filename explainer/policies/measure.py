@@ -70,7 +70,7 @@ class LossCurve:
         with threads(self.setting.threads):
             model = placed(self.setting)
             time.sleep(SETTLE)
-            ids = torch.tensor(self.texts)
+            ids = torch.tensor(self.texts, device=model.device)
             for name, budget in self.points:
                 rule = RULES[name]
                 began = time.perf_counter()
@@ -125,10 +125,10 @@ class PastContext:
     token_ids: tuple[int, ...]
 
     def run(self, stopped: Stopped) -> Iterator[Along]:
-        ids = torch.tensor([self.token_ids])
         with threads(self.setting.threads):
-            refused = _refusal(placed(self.setting), ids)
             model = placed(self.setting, longest=len(self.token_ids))
+            ids = torch.tensor([self.token_ids], device=model.device)
+            refused = _refusal(placed(self.setting), ids)
             time.sleep(SETTLE)
             for name in PAST:
                 found = losses(model, ids, RULES[name].make(PAST_BUDGET), stopped=stopped).nats[0]
@@ -150,7 +150,7 @@ def _refusal(model: Transformer, ids: torch.Tensor) -> str:
 @dataclass(frozen=True)
 class Streamed:
     """The stream so far, and the probability of the name after the question: asked right after the prompt, at
-    this place of the stream (nan while it was not asked), and without any text before it."""
+    this place of the stream, and without any text before it."""
 
     tokens: int
     seconds: float
@@ -164,7 +164,7 @@ class Streamed:
 
 @dataclass(frozen=True)
 class Stream:
-    """Thousands of tokens in a cache of constant size, and the question for the name at both ends."""
+    """Thousands of tokens in a cache of constant size, and the question for the name after every piece."""
 
     setting: Setting
     ask_ids: tuple[int, ...]
@@ -195,8 +195,7 @@ class Stream:
             ):
                 text += piece.token_ids
                 seconds += piece.seconds
-                last = len(text) - len(prompt) >= self.tokens
-                after = self._asked(model, piece.cache.fork(), text[-1:]) if last else float("nan")
+                after = self._asked(model, piece.cache.fork(), text[-1:])
                 tail = tuple(text[-60:])
                 written = len(text) - len(prompt)
                 yield Streamed(written, seconds, piece.rows, piece.bytes, tail, before, after, control)
@@ -205,7 +204,7 @@ class Stream:
         """The probability of the name, when fresh tokens and the question run behind those in the cache."""
         with torch.inference_mode():
             for token in (*fresh, *self.ask_ids):
-                logits = model(torch.tensor([[token]]), cache, cache.tap)[0, -1]
+                logits = model(torch.tensor([[token]], device=model.device), cache, cache.tap)[0, -1]
         return float(logits.softmax(dim=-1)[self.name_id])
 
 
@@ -213,9 +212,11 @@ class Stream:
 
 #: First rows that are kept beside the window.
 FIRSTS = (0, 1, 4)
-#: The window of which all is told, and those that have a point more in the chart.
+#: The window of which all is told, and those that have points more in the chart.
 SHOWN = 64
 WINDOWS = (32, 128)
+#: A longer text has room for a wide one.
+WIDE = 256
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,7 @@ class Tried:
     late: int
     other: int
     briefly: bool = False
+    windows: tuple[int, ...] = WINDOWS
 
     def plan(self) -> list[tuple[int | None, int, bool, bool]]:
         """Window, first rows, silent, swapped: in the order in which they are measured."""
@@ -253,7 +255,7 @@ class Tried:
             return plan
         plan += [(SHOWN, 1, True, False), (SHOWN, 4, False, False)]
         plan += [(SHOWN, 0, False, True), (SHOWN, 1, False, True), (None, 0, False, True)]
-        return plan + [(window, firsts, False, False) for window in WINDOWS for firsts in (0, 1)]
+        return plan + [(window, firsts, False, False) for window in self.windows for firsts in FIRSTS]
 
 
 @dataclass(frozen=True)

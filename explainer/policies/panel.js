@@ -73,8 +73,13 @@ export function createPanel(tip) {
       bar.classList.toggle("missed", at < i && !read);
       bar.style.setProperty("--part", String(Math.sqrt(read ? weights[at] : missed[at])));
     });
-    const last = chips[i];
-    if (last.offsetTop + last.offsetHeight > flow.scrollTop + flow.clientHeight) {
+    follow();
+  }
+
+  /** The newest word is in sight. */
+  function follow() {
+    const last = chips[shown];
+    if (last && last.offsetTop + last.offsetHeight > flow.scrollTop + flow.clientHeight) {
       flow.scrollTop = last.offsetTop;
     }
   }
@@ -110,6 +115,7 @@ export function createPanel(tip) {
     node,
     load,
     show,
+    follow,
     /** How large it is, and what comes next; `parted` marks a word that is not the other cache's. */
     tell(size, word, parted) {
       sizes.textContent = size;

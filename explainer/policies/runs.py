@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from explainer.kit.cache import MIB, computing, identity, model, prompt_tokens
 from explainer.kit.shelf import Shelf
+from explainer.kit.slow import Progress
 from explainer.policies.choice import LONGEST, NEW
 from explainer.policies.rules import RULES
 from explainer.policies.words import TEXTS
@@ -30,17 +31,27 @@ def prompt_of(name: str, text: str, prompt: str) -> tuple[int, ...]:
 
 
 def pair(
-    name: str, token_ids: tuple[int, ...], rule: str, budget: int, layer: int, head: int
+    name: str,
+    token_ids: tuple[int, ...],
+    rule: str,
+    budget: int,
+    layer: int,
+    head: int,
+    progress: Progress = lambda done, wanted, told="": None,
 ) -> tuple[str, Pair]:
     """Both runs, and the name under which all who choose the same share them. Raises `PolicyError`."""
     policy = RULES[rule].make(budget)
 
-    def run(of: Policy) -> Watched:
+    def run(of: Policy, before: int) -> Watched:
         made = model(name)
+
+        def heard(done: int, wanted: int) -> None:
+            progress(before * wanted + done, 2 * wanted)
+
         with computing(name):
-            return watch(made, token_ids, of, new=NEW, layer=layer, head=head)
+            return watch(made, token_ids, of, new=NEW, layer=layer, head=head, progress=heard)
 
     keys = [identity("watched", name, token_ids, repr(of), layer, head) for of in (Policy(), policy)]
-    full = _WATCHED.get(keys[0], lambda: run(Policy()))
-    thin = _WATCHED.get(keys[1], lambda: run(policy))
+    full = _WATCHED.get(keys[0], lambda: run(Policy(), 0))
+    thin = _WATCHED.get(keys[1], lambda: run(policy, 1))
     return keys[1], Pair(full, thin, policy)

@@ -38,7 +38,7 @@ export default function policies(root) {
     stepper.stop();
     stepper.go({ lap: 0, stage: Number(scrub.value) });
   };
-  const room = onRoom(root, stage.picture, () => {});
+  const room = onRoom(root, stage.picture, () => Object.values(panels).forEach((panel) => panel.follow()));
 
   const at = () => stepper.place.stage - 1;
   const rows = (name, i) => scene[name].kept.row(i).reduce((sum, kept) => sum + kept, 0);

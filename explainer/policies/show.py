@@ -36,8 +36,8 @@ def watching() -> None:
     if text == OWN and len(whole := session.prompt_ids()) > LONGEST:
         told = tell("page.prompt_long", tokens=count(len(whole), "token"), used=str(LONGEST))
         st.info(told, icon=":material/info:")
-    with session.errors_shown(), working(card.name):
-        key, found = pair(card.name, ids, rule, own.budget, common.layer, common.head)
+    with session.errors_shown(), working(card.name) as progress:
+        key, found = pair(card.name, ids, rule, own.budget, common.layer, common.head, progress)
     scene.mount(
         NAME,
         {

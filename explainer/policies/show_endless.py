@@ -1,7 +1,5 @@
 """Past the context: four caches on a text longer than the training, and a stream in constant memory."""
 
-from dataclasses import asdict
-
 import streamlit as st
 
 from explainer.kit import cache, sheet
@@ -60,7 +58,7 @@ def _past(name: str, was_polling: bool) -> None:
     if lines[0].refused:
         prose(tell("endless.refused", error=lines[0].refused))
     if found and not found.run.active:
-        save(sheet.to_csv(_pieces(lines)), "loss-past-the-context")
+        save(sheet.to_csv(_pieces(lines)), f"loss-past-the-context-{name}")
     if len(lines) == len(PAST):
         cut = context // PIECE
         behind = {line.rule: nats(_mean(line.means[cut:])) for line in lines}
@@ -73,7 +71,7 @@ def _pieces(lines: list[Along]) -> list[dict[str, object]]:
     """The curves as rows of a file: a row for each piece of the text."""
     return [
         {"from_position": PIECE * i + 1, "to_position": min(PIECE * (i + 1), TOKENS - 1)}
-        | {line.rule: line.means[i] for line in lines}
+        | {f"nats_per_token_{line.rule}": line.means[i] for line in lines}
         for i in range(len(lines[0].means))
     ]
 
@@ -122,21 +120,28 @@ def _stream(name: str, was_polling: bool) -> None:
     )
     st.text("… " + tokenizer.decode(list(last.tail)))
     if found and not found.run.active:
-        save(sheet.to_csv([_row(piece) for piece in pieces]), "stream")
-    if last.after == last.after:
-        prose(
-            tell(
-                "endless.stream_name",
-                ask=words["ask"].strip(),
-                name=words["name"].strip(),
-                before=percent(last.before),
-                after=percent(last.after),
-                control=percent(last.control),
-                tokens=f"{last.tokens:,}",
-            )
+        save(sheet.to_csv([_row(piece) for piece in pieces]), f"stream-{name}")
+    prose(
+        tell(
+            "endless.stream_name",
+            ask=words["ask"].strip(),
+            name=words["name"].strip(),
+            before=percent(last.before),
+            after=percent(last.after),
+            control=percent(last.control),
+            tokens=f"{last.tokens:,}",
         )
+    )
 
 
 def _row(piece: Streamed) -> dict[str, object]:
-    """Where a stream was, as a row of a file; a probability that was not asked for is left empty."""
-    return {name: "" if value != value else value for name, value in asdict(piece).items() if name != "tail"}
+    """Where a stream was, as a row of a file."""
+    return {
+        "tokens": piece.tokens,
+        "seconds": piece.seconds,
+        "rows": piece.rows,
+        "bytes": piece.bytes,
+        "probability_of_the_name_after_the_prompt": piece.before,
+        "probability_of_the_name_here": piece.after,
+        "probability_of_the_name_without_text": piece.control,
+    }

@@ -13,7 +13,7 @@ from explainer.kit.runs import begin, polling, watched
 from explainer.policies import figures
 from explainer.policies.controls import save
 from explainer.policies.kept import gathered
-from explainer.policies.measure import FIRSTS, LATE, SHOWN, FirstPoint, FirstToken, Tried
+from explainer.policies.measure import FIRSTS, LATE, SHOWN, WIDE, WINDOWS, FirstPoint, FirstToken, Tried
 from explainer.policies.show_loss import setting, small, stories
 from explainer.policies.words import TEXTS, label, nats, percent, tell
 from kvengine.forgetting import FirstRow
@@ -21,7 +21,7 @@ from kvengine.weights import SMOLLM2
 
 RUN = "policies_first"
 #: The first token of the prose that counts: by then every window has dropped rows.
-REAL_LATE = 200
+REAL_LATE = WIDE + 8
 #: Nats per token whose loss counts as breaking.
 BREAKS = 0.2
 #: What stands first in the text instead of the start token, to tell the token from its place.
@@ -102,6 +102,9 @@ def _model(points: list[FirstPoint], name: str, *, is_small: bool) -> None:
     chart(figure, f"first-row-{key}", label("first.alt", name=name))
     if {"full", "none", "one", "four", "silent"} <= (told := _told(points)).keys():
         prose(tell(f"first.told_{key}", window=SHOWN, **{n: nats(x) for n, x in told.items()}))
+    wide = {p.firsts: nats(p.loss) for p in points if p.window == WIDE}
+    if len(wide) == len(FIRSTS):
+        prose(tell("first.told_wide", window=WIDE, none=wide[0], one=wide[1], four=wide[4]))
 
 
 def _told(points: list[FirstPoint]) -> dict[str, float]:
@@ -189,12 +192,20 @@ def _why(points: dict[str, list[FirstPoint]], ours: str, theirs: str | None) -> 
 def _tried(ours: str, theirs: str | None) -> tuple[Tried, ...]:
     """The small model, the real one, and the other small ones, whose heads differ, in brief."""
 
-    def one(name: str, texts: tuple[tuple[int, ...], ...], late: int, *, briefly: bool = False) -> Tried:
-        return Tried(name, texts, late, cache.tokenizer(name).encode_part(OTHER)[0], briefly)
+    def one(
+        name: str,
+        texts: tuple[tuple[int, ...], ...],
+        late: int,
+        *,
+        briefly: bool = False,
+        windows: tuple[int, ...] = WINDOWS,
+    ) -> Tried:
+        return Tried(name, texts, late, cache.tokenizer(name).encode_part(OTHER)[0], briefly, windows)
 
     models = [one(ours, stories(ours), LATE)]
     if theirs:
-        models.append(one(theirs, (tuple(cache.tokenizer(theirs).encode(TEXTS["prose"])),), REAL_LATE))
+        prose_ids = tuple(cache.tokenizer(theirs).encode(TEXTS["prose"]))
+        models.append(one(theirs, (prose_ids,), REAL_LATE, windows=(*WINDOWS, WIDE)))
     others = [card.name for card in cache.cards() if card.name != ours]
     return (*models, *(one(name, stories(name), LATE, briefly=True) for name in others))
 

@@ -100,5 +100,5 @@ def _curve(name: str, budget: int, was_polling: bool) -> None:
     prose(f"{tell('loss.bits_note')} {tell('loss.snap_note', prompt=LATE)}")
     with st.expander(label("loss.table")):
         st.table(said.rows(points))
-    save(said.to_csv(points), "cache-policies")
+    save(said.to_csv(points), f"cache-policies-{name}")
     prose(tell("loss.machine", model=found.setting.name, when=found.when))

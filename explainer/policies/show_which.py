@@ -26,7 +26,8 @@ table.which :is(th, td) { padding: 0.28rem 1.1rem 0.28rem 0;
   border-bottom: 1px solid rgba(128, 128, 128, 0.35); text-align: left; font-weight: 400; }
 table.which thead th { font-size: 0.85rem; opacity: 0.85; vertical-align: bottom; }
 table.which tbody th { font-weight: 600; }
-table.which td.chance { min-width: 9rem; }
+table.which td.chance { min-width: 9rem; white-space: nowrap; }
+table.which :is(.came, .gone) { white-space: nowrap; }
 table.which td.chance i { display: inline-block; height: 0.7rem; max-width: 5rem; background: currentColor;
   margin-right: 0.4rem; }
 table.which .came { font-weight: 600; }
@@ -114,5 +115,5 @@ def _compared(text: str, budget: int, was_polling: bool) -> None:
         prose(" ".join(said.lines(points, answer, decode, guessed)))
     st.html(said.table(points, answer, decode, guessed))
     if not found.run.active:
-        save(said.to_csv(points, answer, decode), f"which-policy-forgets-{text}-{budget}")
+        save(said.to_csv(points, answer, decode), f"which-policy-forgets-{text}-{budget}-{card.name}")
         prose(tell("loss.machine", model=found.setting.name, when=found.when))

@@ -15,4 +15,4 @@ def nats(x: float) -> str:
 
 
 def percent(x: float) -> str:
-    return f"{100 * x:.0f} %"
+    return f"{100 * x:.0f}\u00a0%"  # kept on one line

@@ -10,7 +10,7 @@ from explainer.kit.lab import Run
 from explainer.kit.runs import Measured
 from explainer.policies import show_first, show_loss
 from explainer.policies.choice import PARTS, PoliciesChoice
-from explainer.policies.measure import FirstPoint, FirstToken, Tried
+from explainer.policies.measure import WIDE, FirstPoint, FirstToken, Tried
 from explainer.policies.rules import RULES
 from kvengine.forgetting import FirstRow
 
@@ -112,7 +112,9 @@ def test_what_the_first_row_is_to_a_model_is_told_by_the_runs(
     app = open_page("policies", part="first")
     found: dict[object, FirstPoint] = {}
     for name, gain in ((ours, 0.004), (theirs, 0.77)):
-        for window, firsts, silent, swapped in Tried(name, (), 0, 0).plan():
+        for window, firsts, silent, swapped in Tried(
+            name, (), 0, 0, windows=(WIDE,) if name == theirs else ()
+        ).plan():
             worse = (other if swapped and name == theirs else gain) if window and not firsts else 0.0
             look = None if window else FirstRow(weight=0.3, length=0.2, taken=0.1)
             point = FirstPoint(name, window, firsts, silent, 3.0 + worse, look, swapped)
@@ -126,3 +128,4 @@ def test_what_the_first_row_is_to_a_model_is_told_by_the_runs(
     words = "\n".join(str(node.value) for node in app.markdown).replace("\\", "")
     assert told in words
     assert "loses 0.770 nats more, the small one 0.004" in words
+    assert "A window of 256 rows: 3.770 without the first row, 3.000 with it and 3.000 with four" in words

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from explainer.kit.measure import Setting
 from explainer.policies.choice import NEW
+from explainer.policies.measure import Stream
 from explainer.policies.rules import RULES
 from explainer.policies.runs import Pair, pair, prompt_of
 from explainer.policies.scene import lost, parting, questions, scene
 from explainer.policies.words import TEXTS, WORDS
-from kvengine import load_tokenizer
+from kvengine import load_model, load_tokenizer
 from kvengine.policies import PolicyError
 
 MODEL = "stories-1m-h8-kv8"
@@ -27,6 +29,25 @@ def test_every_rule_gives_a_scene_and_keeps_the_newest_row(rule: str) -> None:
     assert (np.diagonal(found.thin.kept) == 1).all()
     assert np.triu(found.thin.kept, 1).sum() == 0
     assert set(WORDS["rules"]) == set(RULES)
+
+
+def test_a_run_tells_how_far_it_is() -> None:
+    heard: list[tuple[int, int]] = []
+    ids = prompt_of(MODEL, "cat", "")
+    pair(MODEL, ids, "knorm", 13, 3, 0, lambda done, wanted, told="": heard.append((done, wanted)))
+    steps = len(ids) + NEW
+    assert heard[-steps:] == [(steps + i + 1, 2 * steps) for i in range(steps)]
+
+
+def test_a_stream_is_asked_for_the_name_wherever_it_ends() -> None:
+    setting = Setting(
+        MODEL, load_model(MODEL).config, tuple(TOKENIZER.encode("A bear named Bob.")), "cpu", "float32", 1
+    )
+    name = TOKENIZER.encode(" Bob")[1]
+    pieces = list(Stream(setting, tuple(TOKENIZER.encode(" I am")[1:]), name, 16, 251).run(lambda: False))
+    assert [piece.tokens for piece in pieces] == [250, 251]
+    assert all(0 < piece.after < 1 for piece in pieces)
+    assert len({piece.after for piece in pieces}) == 2  # asked anew at each place
 
 
 def test_a_row_that_is_gone_never_comes_back_and_gets_no_weight() -> None:
