@@ -1,5 +1,6 @@
 // Many texts in one memory: rows reserved for the longest, and blocks that are handed out, step by step.
 
+import { questionOf } from "../web/asking.js";
 import { el, svg, whole } from "../web/dom.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
@@ -46,8 +47,9 @@ export default function blocks(root) {
   const legend = el("div.legend");
   const curve = el("figure.curve");
   const proof = el("p.proof");
-  const changes = el("p");
+  const changes = el("p", { "data-tells": "" });
   stage.rail.after(slider);
+  stage.picture.before(stage.asking.parentElement); // a question stands in sight, above what it covers
   stage.picture.append(
     el("div.memories", {}, ...Object.values(panels).map(({ node }) => node)),
     legend,
@@ -220,7 +222,9 @@ export default function blocks(root) {
       stages: Array.from({ length: scene.steps }, (_, i) => ({ name: String(i), show: paint })),
       param: "step",
       small: true,
+      stageName: "step",
       name: () => scene.key,
+      question: ({ stage: to }) => questionOf(scene.words.question, {}, scene.questions[to] ?? null),
       pace: () => STEP_MS,
       ending: () => scene.words.ending,
       said: () =>

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from explainer.kit.words import count
+from explainer.memory.blocks_questions import questions
 from explainer.memory.words import WORDS, explained, small
 from kvengine.paged_cache import PagedRun
 from kvengine.paging import BLOCK, Moment, Request, TraceError, simulate
@@ -56,6 +57,7 @@ def scene(requests: Sequence[Request], *, places: int, row: int, proof: PagedRun
         "rows": _counted(rows, len(requests)) | {"start": _starts(rows, len(requests))},
         "paged": _counted(paged, len(requests)) | _blocks(paged, len(requests), places // BLOCK),
         "proof": proof and _proof(proof),
+        "questions": questions(requests, rows, paged, places=places, row=row, block=BLOCK),
         "words": WORDS["blocks"],
         "terms": explained("blocks"),
     }
