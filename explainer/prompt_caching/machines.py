@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from explainer.prompt_caching.pricing import PROVIDERS
+from explainer.prompt_caching.questions import machines_question
 from explainer.prompt_caching.routing import (
     APPS,
     LENGTH,
@@ -33,23 +34,25 @@ def machines_scene(machines: int, store: int) -> dict[str, Any]:
     """All four ways, request by request."""
     ways = {way: outcome(way, machines, store) for way in WAYS}
     best = max(WAYS, key=lambda way: ways[way].hit_rate)
+    told = [
+        {
+            "key": way,
+            "rate": percent(found.hit_rate),
+            "share": found.hit_rate,
+            "best": way == best and machines > 1,
+            "busy": f"{found.busiest:.1f}×",
+            "computed": list(found.computed),
+            "sent": [[one.app + 1, one.machine, one.tokens, one.reused] for one in found.sent],
+        }
+        for way, found in ways.items()
+    ]
     return {
         "machines": machines,
         "most": MOST_MACHINES,
         "store": store,
         "stores": list(STORES),
-        "ways": [
-            {
-                "key": way,
-                "rate": percent(found.hit_rate),
-                "share": found.hit_rate,
-                "best": way == best and machines > 1,
-                "busy": f"{found.busiest:.1f}×",
-                "computed": list(found.computed),
-                "sent": [[one.app + 1, one.machine, one.tokens, one.reused] for one in found.sent],
-            }
-            for way, found in ways.items()
-        ],
+        "ways": told,
+        "asked": machines_question(told, machines),
         "values": {
             "requests": f"{REQUESTS:,}",
             "apps": str(APPS),

@@ -258,7 +258,7 @@ export function createRequests(around) {
       const hidden = found.getBoundingClientRect().top > 0.7 * innerHeight;
       if (!first && last > newest && hidden) found.scrollIntoView({ block: "start" });
       if (!first && (last !== newest || (entry && heard && !entry.pending))) {
-        around.live.textContent = told.textContent;
+        around.hear(told.textContent);
         heard = entry?.pending ? told.textContent : "";
       }
       newest = last;

@@ -1,5 +1,6 @@
 // Prompt caching: five parts, each drawn when it is opened from what Python sends of it then.
 
+import { questionOf } from "../web/asking.js";
 import { el } from "../web/dom.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
@@ -26,6 +27,7 @@ const MAKE = {
  * @property {(what: Object<string, any>) => void} look have Python see to what comes later
  * @property {() => string} stamp what the bodies were made of
  * @property {() => void} write the address has to say something else
+ * @property {(text: string) => void} hear have it read aloud, unless a question is open
  * @property {HTMLElement} live what is put there is read aloud
  * @property {any} tip
  */
@@ -48,11 +50,13 @@ export default function promptCaching(root) {
   });
   const heading = root.querySelector("h1");
   heading.classList.remove("sr");
-  const lead = el("p.lead");
+  const lead = el("p.lead", { "data-tells": "" });
+  heading.dataset.tells = "";
   const line = root.querySelector(".text-line");
   line.prepend(el("div", {}, heading, lead));
   stage.text.remove();
   line.before(stage.rail);
+  stage.picture.before(stage.asking.parentElement); // a question stands in sight, above what it covers
   const unfold = root.querySelector(".unfold");
   // The controls wait behind this button: Python draws them when it is pressed (explainer/frame.py).
   root.classList.add("folded");
@@ -85,6 +89,9 @@ export default function promptCaching(root) {
     },
     stamp: () => stamp,
     write: () => stepper?.write(),
+    hear(text) {
+      if (!("asking" in root.dataset)) stage.live.textContent = text; // it would tell the answer
+    },
     live: stage.live,
     tip: stage.tip,
   };
@@ -121,10 +128,12 @@ export default function promptCaching(root) {
     stepper = createStepper(stage, {
       stages: scene.parts.map((name) => ({ name: scene.words.part[name], show })),
       param: "part",
+      stageName: "part",
       also: () => ({ wrong: panels.get("mistakes")?.wrong ?? (scene.wrong > 1 ? scene.wrong : null) }),
       name: () => stamp,
       ready,
       ask,
+      question: ({ stage: part }) => questionOf(scene.words.ask, {}, bodies.get(nameOf(part))?.asked ?? null),
       // Of the requests, what the last one did.
       present: () => ({
         line: [stage.picture.querySelector(".requests .line")?.textContent || heading.textContent],

@@ -17,6 +17,7 @@ from explainer.prompt_caching.choice import (
 )
 from explainer.prompt_caching.measure import runs_of
 from explainer.prompt_caching.mistakes import Pair, states
+from explainer.prompt_caching.questions import documents_question, request_question
 from explainer.prompt_caching.room import SHOWN, Entry, Room
 from explainer.prompt_caching.words import (
     WORDS,
@@ -80,6 +81,7 @@ def requests_scene(
         "rooms": room_names(cache_bytes(room.config, 1), budgets),
         "error": error,
         "runs": str(runs_of(room.config)),
+        "asked": request_question(shown[-1], room.block) if shown else None,
         "entries": [
             _entry(room, entry, room.history[: room.history.index(entry)], tokenizer, temperature, late)
             for entry in shown
@@ -204,6 +206,7 @@ def documents_scene(
     }
     times_of = [[milliseconds(one) for one in each] for each in seconds or ()]
     most = max(again[-1], kept[-1]) if asked else 1
+    scene["asked"] = documents_question(loaded)
     scene["found"] = {
         "tokens": count(n, "token"),
         "load": {
