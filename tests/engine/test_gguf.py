@@ -1,6 +1,7 @@
 """A model from a GGUF file: the one that a package carries, and small ones written here."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from kvengine import CheckpointError, KVCache, further_models, generate, load_model, load_tokenizer
 from kvengine.chat import chat_ids
 from kvengine.gguf_file import GGUFFile, _rotate_half_order, open_gguf
+from kvengine.gguf_header import read_header
 from kvengine.weights import SMOLLM2, _find
 from tests.engine.reference import TINY, random_ids, tiny_model
 
@@ -259,3 +261,29 @@ def test_the_operator_can_name_a_model(tmp_path: Path, monkeypatch: pytest.Monke
     assert "nowhere" not in [card.name for card in further_models()]
     with pytest.raises(CheckpointError, match=r"nowhere.gguf is damaged or cut short|no model"):
         load_model("nowhere")
+
+
+def test_the_head_of_a_file_says_what_the_gguf_library_reads_in_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "tiny.gguf", quantize=gguf.GGMLQuantizationType.Q8_0)
+    header, reader = read_header(memoryview(path.read_bytes())), gguf.GGUFReader(path)
+    theirs = {name: field.contents() for name, field in reader.fields.items() if name[:5] != "GGUF."}
+    assert header.said == theirs
+    assert [(t.name, list(t.shape), t.kind, t.begin) for t in header.tensors] == [
+        (t.name, list(t.shape), t.tensor_type, t.data_offset) for t in reader.tensors
+    ]
+
+
+@settings(max_examples=200)
+@given(at=st.integers(0, 2_000), byte=st.integers(0, 255))
+def test_a_changed_byte_in_the_head_of_a_file_is_read_or_refused(
+    at: int, byte: int, small_file: bytes
+) -> None:
+    data = bytearray(small_file)
+    data[at] = byte
+    with suppress(ValueError):
+        read_header(memoryview(data))
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return write(tmp_path_factory.mktemp("gguf") / "tiny.gguf").read_bytes()
