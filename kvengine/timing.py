@@ -117,9 +117,11 @@ def sweep(
 ) -> Iterator[Row]:
     """Time one step of every path, and the prefill, at each length; `token_ids` is repeated to fill it.
 
-    Each operation is repeated 5 to 40 times, as `seconds_per_point` allows. The repetitions come in rounds
-    in which the operations take turns, so that a slow moment of the machine falls on all of them; every
-    turn begins with a pass that is not timed. A length that `stopped` interrupts gives no row.
+    Each operation is repeated 5 to 40 times, as `seconds_per_point` allows; 3 times where once takes longer
+    than that. The repetitions come in rounds in which the operations take turns, so that a slow moment of the
+    machine falls on all of them. A turn begins with a pass that is not timed, unless a pass takes so long
+    that what it finds in the processor's caches makes no difference. A length that `stopped` interrupts
+    gives no row.
     """
     if not token_ids:
         raise PromptError("There is no token to run; a prompt needs at least one.")
@@ -158,7 +160,7 @@ def sweep(
         )
 
 
-ROUNDS, FEWEST, MOST = 3, 5, 40
+ROUNDS, FEWEST, FEW, MOST = 3, 3, 5, 40
 
 
 def _take_turns(
@@ -185,8 +187,13 @@ def _take_turns(
             if stopped():
                 return None
             first = timed(path)
-            total = min(MOST, max(FEWEST, int(seconds_per_point / max(first, 1e-9))))
-            for _ in range(total * (turn + 1) // ROUNDS - total * turn // ROUNDS):
+            fewest = FEWEST if first > seconds_per_point else FEW
+            total = min(MOST, max(fewest, int(seconds_per_point / max(first, 1e-9))))
+            left = total * (turn + 1) // ROUNDS - total * turn // ROUNDS
+            if first * FEW > seconds_per_point:
+                taken.append(first)
+                left -= 1
+            for _ in range(left):
                 if stopped():
                     return None
                 taken.append(timed(path))
