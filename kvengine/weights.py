@@ -1,5 +1,6 @@
 """The models that ship, and any other of Llama's kind in a Hugging Face directory."""
 
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,15 +65,19 @@ def available_models(root: Path | None = None) -> tuple[ModelCard, ...]:
 def further_models() -> tuple[ModelCard, ...]:
     """The real language models at hand: the one that a package carries, and the one that the operator named.
 
-    The operator's is checked when it is loaded; what cannot even be described is left out here.
+    The operator's is checked when it is loaded; what cannot even be described is left out here, and the log
+    says why.
     """
     cards = []
     for name, path in _further().items():
-        with suppress(CheckpointError):
+        try:
             config = (
                 open_gguf(path).config if path.suffix == ".gguf" else Config.from_hf(path / "config.json")
             )
-            cards.append(ModelCard(name, config, weight_floats(config)))
+        except CheckpointError as error:
+            logging.getLogger(__name__).warning("The model at %s is not offered. %s", path, error)
+            continue
+        cards.append(ModelCard(name, config, weight_floats(config)))
     return tuple(cards)
 
 

@@ -251,7 +251,9 @@ def test_a_vocabulary_that_starts_no_text_is_refused(tmp_path: Path) -> None:
         load_tokenizer(write(tmp_path / "tiny.gguf"))
 
 
-def test_the_operator_can_name_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_operator_can_name_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     path = write(tmp_path / "my-own.gguf")
     monkeypatch.setenv("KVENGINE_MODEL", str(path))
     assert "my-own" in [card.name for card in further_models()]
@@ -259,6 +261,7 @@ def test_the_operator_can_name_a_model(tmp_path: Path, monkeypatch: pytest.Monke
     assert TINY.vocab_size == load_model("my-own").config.vocab_size
     monkeypatch.setenv("KVENGINE_MODEL", str(tmp_path / "nowhere.gguf"))
     assert "nowhere" not in [card.name for card in further_models()]
+    assert "nowhere.gguf is not offered. " in caplog.text
     with pytest.raises(CheckpointError, match=r"nowhere.gguf is damaged or cut short|no model"):
         load_model("nowhere")
 
