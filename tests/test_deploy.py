@@ -110,7 +110,7 @@ def nginx(folder: Path, replicas: list[Server]) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(100):
+        for _ in range(1200):
             if process.poll() is not None:
                 pytest.fail((folder / "error.log").read_text(), pytrace=False)
             try:
@@ -121,12 +121,12 @@ def nginx(folder: Path, replicas: list[Server]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _get(url: str, path: str) -> tuple[int, str]:
     address = urlsplit(url)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=10)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=90)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -42,7 +42,7 @@ def ask(
     server: Server, path: str, method: str = "GET", body: bytes | None = None, **more: str
 ) -> tuple[int, dict[str, str], str]:
     address = urlsplit(server.url)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=30)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=90)
     try:
         named = {name.replace("_", "-"): text for name, text in more.items()}
         connection.request(method, path, body, named)
@@ -213,9 +213,9 @@ def test_uploads_are_bounded_in_size_and_number(app_server: Server) -> None:
         rerun = BackMsg()
         rerun.rerun_script.query_string = ""
         socket.send(rerun.SerializeToString())
-        first = ForwardMsg.FromString(socket.recv(30, decode=False))
+        first = ForwardMsg.FromString(socket.recv(90, decode=False))
         while not first.new_session.initialize.session_id:
-            first = ForwardMsg.FromString(socket.recv(30, decode=False))
+            first = ForwardMsg.FromString(socket.recv(90, decode=False))
         session = first.new_session.initialize.session_id
         assert upload("nobody", "a", 10) == 400
         assert upload(session, "large", 2 * 2**20) == 413

@@ -20,7 +20,7 @@ POLL = {
 def ask(url: str, path: str, said: Any = None, **headers: str) -> tuple[int, str]:
     """Post `said` as JSON, or get the path."""
     address = urlsplit(url)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=30)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=90)
     try:
         if said is None:
             connection.request("GET", path, headers=headers)
@@ -42,7 +42,7 @@ class Events:
     def __init__(self, url: str, code: str, **who: str) -> None:
         OPENED.append(self)
         address = urlsplit(url)
-        self._connection = HTTPConnection(address.hostname or "", address.port, timeout=30)
+        self._connection = HTTPConnection(address.hostname or "", address.port, timeout=90)
         self._connection.request("GET", f"/rooms/{code}/events?{urlencode(who)}")
         self._answer = self._connection.getresponse()
         self.status = self._answer.status

@@ -37,7 +37,7 @@ def replicas(redis_url: str, tmp_path: Path) -> Iterator[list[Server]]:
         ]
         for process in started:
             process.terminate()  # connections that wait for events do not hold it up
-            process.wait(20)
+            process.wait(90)
         assert "Traceback" not in log.read_text()
     finally:
         for process in started:
@@ -46,7 +46,7 @@ def replicas(redis_url: str, tmp_path: Path) -> Iterator[list[Server]]:
 
 
 def is_up(server: Server) -> bool:
-    for _ in range(400):
+    for _ in range(1200):
         with suppress(OSError):
             if ask(server.url, "/_stcore/health")[0] == 200:
                 return True
