@@ -32,6 +32,8 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
   html, body, .stApp, .stMain { background: #fff !important; }
   .stApp :is(h1, h2, h3, h4, p, li, label, strong) { color: #1a1c20 !important; }
   .stMainBlockContainer { padding: 0 !important; }
+  .stApp :is(.stButtonGroup, .stSelectbox, .stSlider, .stTextInput, .stTextArea, .stNumberInput, .stCheckbox,
+    .stButton, .stDownloadButton, .stFileUploader) { display: none !important; }
 }
 @media (forced-colors: active) {
   .stSlider [data-rac]:has(> [data-testid="stSliderThumbValue"]) { border: 7px solid ButtonText; }
