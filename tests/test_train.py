@@ -1,6 +1,7 @@
 """The trainer: a model of a few numbers learns, comes back, and is read by the engine."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,21 @@ def test_a_training_taken_up_again_ends_with_the_same_weights(corpus: Corpus, tm
         again.run()
     for name, tensor in whole.named.items():
         assert torch.equal(tensor, again.named[name]), name
+
+
+def test_a_run_that_was_broken_off_and_called_again_ships_the_same_model_and_log(tmp_path: Path) -> None:
+    def lines(out: Path) -> Iterator[str]:
+        return train_all(STORIES, STORIES[:6], out, RECIPE, [TINY], device="cpu", every=10)
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    list(lines(whole))
+    for line in lines(broken):
+        if "step 20" in line:
+            break
+    assert "goes on at step 20" in " ".join(lines(broken))
+    ours, theirs = (directory / "stories-1m-h2-kv1" for directory in (whole, broken))
+    assert (ours / "model.safetensors").read_bytes() == (theirs / "model.safetensors").read_bytes()
+    assert (ours / "card.json").read_text() == (theirs / "card.json").read_text()
 
 
 def test_half_of_the_windows_start_where_a_story_does(corpus: Corpus) -> None:

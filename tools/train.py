@@ -16,6 +16,7 @@ from pathlib import Path
 import tokenizers
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tokenizers import decoders, models, pre_tokenizers, trainers
 from torch import Tensor
@@ -176,6 +177,7 @@ class Training:
     def __init__(self, config: Config, corpus: Corpus, recipe: Recipe, *, device: str = "cpu") -> None:
         self.config, self.corpus, self.recipe, self.device = config, corpus, recipe, device
         self.step = 0
+        self.log: list[dict[str, float]] = []  # the losses so far
         self.named = initial(config, seed=recipe.seed, device=device)
         matrices = [tensor for tensor in self.named.values() if tensor.ndim == 2]
         vectors = [tensor for tensor in self.named.values() if tensor.ndim == 1]
@@ -222,12 +224,15 @@ class Training:
             tensors |= {f"weight {name}": tensor.detach()}
             tensors |= {f"{kind} {name}": state[kind] for kind in ("exp_avg", "exp_avg_sq", "step") if state}
         unfinished = file.with_suffix(".unfinished")
-        save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, unfinished)
+        on_cpu = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+        save_file(on_cpu, unfinished, metadata={"log": json.dumps(self.log)})
         unfinished.replace(file)
 
     def resume(self, file: Path) -> None:
         """Go on from what `save` has written."""
         tensors = load_file(file, device=self.device)
+        with safe_open(file, "pt") as stored:
+            self.log = json.loads((stored.metadata() or {}).get("log", "[]"))
         self.step = int(tensors["step"])
         with torch.no_grad():
             for name, tensor in self.named.items():
@@ -305,7 +310,6 @@ def train_all(
     for config in configs:
         name = f"stories-1m-h{config.n_heads}-kv{config.n_kv_heads}"
         training, kept = Training(config, corpus, recipe, device=device), out / f"{name}.safetensors"
-        log: list[dict[str, float]] = []
         if kept.exists():
             training.resume(kept)
             yield f"{name}: goes on at step {training.step:,}"
@@ -313,9 +317,9 @@ def train_all(
         while training.step < recipe.steps:
             loss = training.run()
             if training.step % every == 0 or training.step == recipe.steps:
-                training.save(kept)
                 held = training.evaluate(held_out_ids)
-                log.append({"step": training.step, "train": round(loss, 4), "val": round(held, 4)})
+                training.log.append({"step": training.step, "train": round(loss, 4), "val": round(held, 4)})
+                training.save(kept)
                 pace = (time.perf_counter() - began) / (training.step - first)
                 told = f"loss {loss:.4f}, held out {held:.4f}, {pace:.3f} s a step"
                 yield f"{name}: step {training.step:,}, {told}"
@@ -334,7 +338,7 @@ def train_all(
                 "stories": len(held_out),
                 "note": f"each story cut at {config.max_seq_len} tokens",
             },
-            "loss_log": log,
+            "loss_log": training.log,
             "prompt_convention": f"start every prompt with token {END_OF_TEXT} {MARKER}",
         }
         export(training, out / name, card)
