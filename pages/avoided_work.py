@@ -9,6 +9,7 @@ from explainer.avoided_work.lengths import shares_by_length
 from explainer.avoided_work.scene import scene as drawn
 from explainer.avoided_work.words import WORDS, chart_values, chart_words
 from explainer.kit import cache, scene, session
+from explainer.kit.charts import in_numbers
 from explainer.kit.controls import chosen, more_controls, picked, shown
 from explainer.kit.encode import token_label
 from explainer.kit.palette import DARK, LIGHT
@@ -135,4 +136,10 @@ with st.container(key="tells_avoided_charts"):
         with column:
             title, text = chart_words(name, premise)
             st.markdown(f"**{title}**  \n{say(text, **chart_values(card.config, t))}")
-            st.plotly_chart(figure, config={"displayModeBar": False}, theme=None, key=f"avoided_{name}")
+            st.plotly_chart(
+                figure,
+                config={"displayModeBar": False},
+                theme=None,
+                alt=f"{title}. {in_numbers(figure)}",
+                key=f"avoided_{name}",
+            )
