@@ -11,6 +11,7 @@ from kvengine import ModelCard
 from kvengine.memory import (
     FORMATS,
     MOST_PARAMETERS,
+    MOST_TOKENS,
     Format,
     Shape,
     SizeError,
@@ -71,13 +72,16 @@ class Numbers:
     def preset(self) -> Preset:
         """The numbers as a model. Raises `SizeError`."""
         n_local = whole(self.local_layers, "layers with a window")
+        window = whole(self.window, "window")
+        if window:  # where no layer has it, too
+            within("window", window, MOST_TOKENS)
         shape = Shape(
             whole(self.layers, "layers"),
             whole(self.heads, "heads"),
             whole(self.kv_heads, "KV heads"),
             whole(self.head_dim, "head_dim"),
             whole(self.d_model, "d_model"),
-            whole(self.window, "window") if n_local else 0,
+            window if n_local else 0,
             n_local,
         )
         parameters = real(self.billions, "parameters") * 1e9

@@ -54,6 +54,8 @@ def kind_line(of: Sum) -> str:
         kv_heads=f"{s.n_kv_heads}",
         group=f"{s.n_heads // s.n_kv_heads}",
         row=f"{sum(s.latent):,}",
+        expanded=size(of.wrong.get("expanded", 1) * of.token),
+        times=digits(of.wrong.get("expanded", 1)),
     )
     if s.n_local and of.tokens > s.window:
         said += " " + tell(

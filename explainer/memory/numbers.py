@@ -15,14 +15,14 @@ def whole(text: str, what: str) -> int:
     match = _NUMBER.fullmatch(said[: _LONGEST + 1])
     if not match:
         raise SizeError(
-            f"{what.capitalize()}: “{short(text)}” is no whole number; type one such as 8192, 8k or 1e6."
+            f"{_begun(what)}: “{short(text)}” is no whole number; type one such as 8192, 8k or 1e6."
         )
     digits, unit = str(match[1]), _FACTORS[match[3].lower()]
     before, _, after = digits.partition(".")
     scaled = int(before + after) * unit * int(10 ** int(match[2] or 0))
     value, rest = divmod(scaled, int(10 ** len(after)))
     if rest:
-        raise SizeError(f"{what.capitalize()}: “{short(text)}” is no whole number; leave the fraction out.")
+        raise SizeError(f"{_begun(what)}: “{short(text)}” is no whole number; leave the fraction out.")
     return value
 
 
@@ -33,8 +33,13 @@ def real(text: str, what: str) -> float:
     except ValueError:
         value = float("nan")
     if not 0 < value < float("inf"):
-        raise SizeError(f"{what.capitalize()}: “{short(text)}” is no number above 0; type one such as 8.03.")
+        raise SizeError(f"{_begun(what)}: “{short(text)}” is no number above 0; type one such as 8.03.")
     return value
+
+
+def _begun(what: str) -> str:
+    """As the first word of a sentence; a name of the code stays as it is."""
+    return what if "_" in what else what[:1].upper() + what[1:]
 
 
 def short(text: str) -> str:

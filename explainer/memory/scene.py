@@ -19,6 +19,9 @@ STOPS = {
     "dim": (16, 32, 64, 128, 256),
 }
 
+#: What any factor can be: sizes.js knows it too.
+MOST = 4096
+
 TextsOf = Callable[[Sequence[int]], list[str]]
 
 
@@ -46,6 +49,8 @@ class Dragged:
                 "The shape in the address cannot be read; it is six values with points between them: "
                 f"layers, KV heads, head_dim, tokens, batch, and one of {', '.join(FORMATS)}."
             ) from None
+        if not all(1 <= number <= MOST for number in numbers):
+            raise SizeError(f"The numbers of the shape in the address are 1 to {MOST:,} each.")
         layers, heads, dim, tokens, batch = numbers
         return cls(layers, heads, dim, tokens, batch, parts[5])
 

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 
+import streamlit as st
+
 from explainer.kit import cache, scene, session
 from explainer.kit.slow import working
+from explainer.kit.words import plain
 from explainer.memory.choice import MemoryChoice
 from explainer.memory.heads_scene import scene as sharing_heads
 from explainer.memory.runs import growth, sharing
-from explainer.memory.scene import measured
+from explainer.memory.scene import Dragged, measured
 from explainer.memory.scene import scene as growing
 from explainer.memory.show_blocks import blocks
 from explainer.memory.show_model import model
 from explainer.memory.show_speed import speed
 from explainer.memory.show_trade import trade
+from explainer.memory.words import label
+from kvengine.memory import SizeError
 
 NAME = "memory"
 
@@ -22,7 +27,13 @@ def now(ids: tuple[int, ...]) -> None:
     common, own, card = session.common(), session.own(MemoryChoice), session.card()
     with working(card.name):
         key, found = growth(card.name, ids, temperature=common.temperature, seed=common.seed)
-    sent = scene.sent(NAME, "shape") or own.shape
+    sent = scene.sent(NAME, "shape")
+    if own.shape and not sent:
+        try:
+            Dragged.read(own.shape)
+        except SizeError as error:
+            st.warning(plain(f"{error} {label('now.running')}"), icon=":material/info:")
+    sent = sent or own.shape
     scene.mount(
         NAME,
         {

@@ -64,6 +64,8 @@ OWN_NUMBERS = "32_32_8_128_4096_8_0_0"
         ({"preset": OWN, "own": OWN_NUMBERS.replace("_8_128", "_8_-128")}, "head_dim is -128"),
         ({"preset": OWN, "own": OWN_NUMBERS.replace("4096_8", "4096_-8")}, "no number above 0"),
         ({"preset": OWN, "own": OWN_NUMBERS.replace("4096_8", "4096_1e30")}, "No model has"),
+        ({"preset": OWN, "own": OWN_NUMBERS.replace("_0_0", "_-4_0")}, "[Ww]indow"),
+        ({"preset": OWN, "own": OWN_NUMBERS.replace("_4096_", "_x_")}, "^d_model: “x” is no"),
         ({"preset": OWN, "own": "<b>_1_1_1_1_1"}, "no whole number"),
     ],
 )
@@ -110,6 +112,13 @@ def test_of_experts_a_token_reads_those_it_uses_and_all_are_stored() -> None:
     assert "12.9 billion" in speed_words.bound_line(of).replace("\\", "")
     assert "37 billion" in speed_words.bound_line(a_sum(preset="deepseek-v3", context="8k"))
     assert "experts" not in model_words.kind_line(a_sum(preset="llama-3.1-8b"))
+
+
+def test_a_latent_cache_is_held_against_the_keys_and_values_that_it_stands_for() -> None:
+    of = a_sum(preset="deepseek-v3", context="8k")
+    assert of.token == 70_272  # 68.6 KiB
+    assert "4.77 MiB a token, 71.1 times as much" in model_words.kind_line(of).replace("\\", "")
+    assert of.wrong["expanded"] * of.token == pytest.approx(5.0e6, rel=0.001)
 
 
 def test_the_csv_has_a_line_a_context_and_its_bytes() -> None:

@@ -63,7 +63,14 @@ NONSENSE = [
     {"part": "blocks", "places": "1e9"},
     {"part": "blocks", "row": "0"},
 ]
-PUT_RIGHT = [{"part": "elsewhere"}, {"grown": "999"}, {"part": "heads", "sharing": "9"}]
+PUT_RIGHT = [
+    {"part": "now", "shape": "nonsense"},
+    {"part": "now", "shape": "4.8.16.-3.1.fp32"},
+    {"part": "now", "shape": f"4.8.16.{10**30}.1.fp32"},
+    {"part": "elsewhere"},
+    {"grown": "999"},
+    {"part": "heads", "sharing": "9"},
+]
 
 
 @pytest.mark.usefixtures("idle")
@@ -78,8 +85,6 @@ def test_nonsense_in_the_address_gets_a_sentence_and_the_page_goes_on(open_page:
         go(app, **params)
         assert not app.exception, params
         assert len(app.warning) == 1, params
-    go(app, part="now", shape="nonsense")
-    assert not app.exception
     go(app)
     assert not app.error
     assert not app.warning
@@ -159,7 +164,7 @@ def test_the_steps_of_the_trade_are_measured_once_for_all_who_ask(open_page: Ope
     first = open_page("memory", **params)
     known = list(runs._STEPS.values())
     run = known[-1]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while run.active:
         assert time.monotonic() < deadline
         first.run()
