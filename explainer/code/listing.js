@@ -11,7 +11,7 @@ const short = (n) => {
 };
 
 /** The spaces that a line begins with. */
-const indentOf = ([first]) => (typeof first === "string" ? first.match(/^ */)[0].length : 0);
+const indentOf = (pieces) => (typeof pieces[0] === "string" ? pieces[0].match(/^ */)[0].length : 0);
 
 /** @param {(string | [string, string, string])[]} pieces */
 export const textOf = (pieces) =>
