@@ -12,6 +12,7 @@ from explainer.policies.rules import RULES
 from explainer.policies.runs import pair, prompt_of
 from explainer.policies.scene import parting
 from kvengine import load_tokenizer
+from tests.waiting import answered, settles, sideways
 from tools.browser import switch
 
 MODEL = "stories-1m-h8-kv8"
@@ -105,9 +106,12 @@ def test_a_measured_curve_draws_what_there_is_and_can_be_stopped(page: Page, app
 
 def test_a_guess_at_who_forgets_is_held_against_what_every_policy_wrote(page: Page, app_url: str) -> None:
     page.goto(f"{app_url}/policies?part=which&text=owl&budget=12")
-    page.get_by_role("button", name="Window", exact=True).click()
+    guess = page.get_by_role("button", name="Window", exact=True)
+    guess.click()
+    expect(guess).to_have_attribute("aria-pressed", "true")
+    answered(page)
     page.get_by_role("button", name="Run all policies").click()
-    expect(page.get_by_role("button", name="Save as CSV")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Save as CSV")).to_be_visible()
     rows = page.locator("table.which tbody tr")
     expect(rows).to_have_count(len(RULES))
     expect(rows.first).to_contain_text("✓ comes back")
@@ -123,13 +127,17 @@ def test_nothing_scrolls_sideways_and_axe_finds_nothing(
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if width == 390 else "light")
     open_page(page, app_url, "step=60")
-    wider = "[...document.querySelectorAll('html, .stMain')].map(node => node.scrollWidth - node.clientWidth)"
-    assert max(page.evaluate(wider)) <= 0
+    settles(lambda: sideways(page))
     assert axe(page) == []
     if width == 390:
         return
-    for part in ("Which one forgets?", "Loss against memory", "Past the context", "The first token"):
+    for part, heading in (
+        ("Which one forgets?", "Which policy forgets the name?"),
+        ("Loss against memory", "What does forgetting cost?"),
+        ("Past the context", "A text without an end"),
+        ("The first token", "Does a model need its first token?"),
+    ):
         page.get_by_role("radio", name=part).click()
-        expect(page.locator("[data-testid=stHeading]").first).to_be_visible()
-        page.wait_for_timeout(700)  # what is new fades in, and is pale meanwhile
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        answered(page)
         assert axe(page) == []
