@@ -2,7 +2,8 @@
 
 A sentence has named values, `{tokens}`, filled in from the run; plurals and conditions are decided in Python,
 which gives the value its words. In the words of a scene `[text](#name)` is bound to what the picture calls
-`name`, and `[term](?name)` is explained on hover and focus from `terms.toml`. `web/words.js` renders those.
+`name`, and `[term](?name)` is explained on hover and focus from `terms.toml`, in Markdown too. `web/words.js`
+renders those of a scene.
 """
 
 import re
@@ -30,10 +31,14 @@ def words_of(file: Path) -> dict[str, Any]:
 def say(template: str, **values: object) -> str:
     """A sentence of ours, as Markdown, with its values filled in; a text value stays text.
 
-    Raises `KeyError` for a value that is missing.
+    A term becomes a link whose title explains it (path/terms.js). Raises `KeyError` for a missing value.
     """
     shown = {name: plain(value) if isinstance(value, str) else value for name, value in values.items()}
-    return Formatter().vformat(template, (), shown)
+    return _TERM.sub(_titled, Formatter().vformat(template, (), shown))
+
+
+def _titled(term: re.Match[str]) -> str:
+    return f'](#term "{explained()[term[1]]}")'
 
 
 def plain(text: str) -> str:

@@ -3,6 +3,7 @@
 import { el } from "../web/dom.js";
 import { inAddress } from "../web/address.js";
 import { addressOf, door, leads, nextIdea, onWay, onward, open } from "../web/way.js";
+import { explainTerms, meaning } from "./terms.js";
 
 const NARROW = 860; // up to it there is one menu, and a panel is as wide as the window
 const feet = new WeakMap(); // host of a foot -> what undoes it
@@ -38,6 +39,7 @@ let lost = false;
 function whenConnectedAgain(component) {
   const watching = newest !== null;
   newest = component;
+  if (!watching) explainTerms();
   const app = /** @type {HTMLElement | null} */ (document.querySelector("[data-testid=stApp]"));
   if (watching || !app) return;
   new MutationObserver(() => {
@@ -97,6 +99,7 @@ function draw(root, data) {
       paths(data, list),
       onward("a.next", words.next, el("b.long", {}, `: ${next.title}`), " →"),
     ),
+    meaning,
   );
 }
 

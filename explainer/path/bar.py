@@ -20,6 +20,9 @@ _STYLE = """<style>
 [data-testid="stStatusWidget"] { position: fixed; top: 2.6rem; right: 0.75rem; backdrop-filter: blur(12px); }
 /* The start page runs the choices while it plays: that is no reason to fade what is being looked at. */
 body:not(.kv-asked) .st-key-start[data-stale="true"] { opacity: 1 !important; }
+a[href="#term"] {
+  color: inherit !important; text-decoration: underline dotted 1px; text-underline-offset: 4px; cursor: help;
+}
 @media print { .st-key-path_bar, .st-key-path_foot { display: none !important; } }
 </style>"""
 

@@ -37,6 +37,13 @@ def test_a_value_that_is_text_cannot_become_markup_and_a_missing_one_is_an_error
         say("{nobody}")
 
 
+def test_a_term_in_markdown_is_a_link_whose_title_explains_it_and_a_value_cannot_be_one() -> None:
+    html = MarkdownIt("commonmark").render(say("A [**mask**](?mask) of {name}.", name="[x](?mask)"))
+    assert html.count("<a ") == 1
+    assert f'<a href="#term" title="{TERMS["mask"]}"><strong>mask</strong></a>' in html
+    assert not any('"' in meaning for meaning in TERMS.values())  # it would end the title
+
+
 def test_names_and_terms_are_found_at_any_depth() -> None:
     table = {"a": "{x} [y](?mask)", "b": [{"c": "{z}"}, "plain"]}
     assert names(table) == {"x", "z"}
