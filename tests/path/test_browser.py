@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlparse
 
 from playwright.sync_api import Locator, Page, expect
 
+from explainer.kit.words import explained
 from explainer.pages import PAGES
 from explainer.path.way import onward, way_of
 from tests.waiting import holds
@@ -105,3 +106,16 @@ def test_what_a_learner_left_is_there_again(page: Page, app_url: str) -> None:
     expect(page.get_by_role("heading", name="Glossary")).to_be_visible()
     page.go_back()
     expect(page.locator(".over")).to_contain_text("Stage 3 of 5")
+
+
+def test_a_term_in_streamlits_text_explains_itself_to_pointer_and_keyboard(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/timing")
+    here(page, "timing")
+    term, tip = page.get_by_role("link", name="prefill", exact=True), page.locator(".tip")
+    term.hover()
+    expect(tip).to_contain_text(explained()["prefill"])
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    term.focus()
+    expect(tip).to_contain_text(explained()["prefill"])
+    expect(term).to_have_accessible_description(explained()["prefill"])
