@@ -20,7 +20,7 @@ STOPS = {
 }
 
 #: What any factor can be: sizes.js knows it too.
-MOST = 4096
+MOST = 8192
 
 TextsOf = Callable[[Sequence[int]], list[str]]
 
@@ -50,7 +50,7 @@ class Dragged:
                 f"layers, KV heads, head_dim, tokens, batch, and one of {', '.join(FORMATS)}."
             ) from None
         if not all(1 <= number <= MOST for number in numbers):
-            raise SizeError(f"The numbers of the shape in the address are 1 to {MOST:,} each.")
+            raise SizeError(f"The numbers of a shape are 1 to {MOST:,} each.")
         layers, heads, dim, tokens, batch = numbers
         return cls(layers, heads, dim, tokens, batch, parts[5])
 

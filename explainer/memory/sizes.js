@@ -23,7 +23,7 @@ export const tokenBytes = (of, formats) => 2 * of.layers * of.heads * rowBytes(o
 export const short = (x) => num(x, 4).replace(/\.?0+$/, "");
 
 const FIELDS = ["layers", "heads", "dim", "tokens", "batch", "fmt"]; // of a shape in the address
-const MOST = 4096;
+const MOST = 8192; // scene.py knows it too
 
 /** A shape as the address says it. @param {Shape} of */
 export const shapeSaid = (of) => FIELDS.map((name) => of[name]).join(".");
