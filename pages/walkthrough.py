@@ -12,8 +12,8 @@ from explainer.walkthrough.words import WORDS
 
 NAME = "walkthrough"
 
-# In a low window the picture needs the room of the row above: it waits until somebody asks for it, except where
-# an error stands in the place of the picture and its button.
+# In a low window the picture needs the room of the row above: it waits until somebody asks for it, except
+# where an error stands in the place of the picture and its button.
 STYLE = """<style>
 @media (max-height: 800px) {
   body:not(.kv-asked, :has([data-testid="stAlertContentError"]))
