@@ -26,15 +26,18 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.ahead import links
 from explainer.avoided_work.scene import operands as compared_operands
-from explainer.kit.cache import RECOMPUTATIONS, WALKS, model
+from explainer.kit.cache import RECOMPUTATIONS, WALKS, cards, further, model
 from explainer.kit.encode import pack
 from explainer.kit.proving import PROOFS
-from explainer.walkthrough.scene import found, hidden_rows
+from explainer.walkthrough.scene import found, hidden_rows, words
 from kvengine import KVEngineError, Transformer
 
 #: Seconds between two collections. Streamlit's own, after every run, took half of a class's time
 #: (`runner.postScriptGC` in .streamlit/config.toml turns it off).
 COLLECT_EVERY = 5.0
+
+#: Seconds that a browser keeps what never changes under its address.
+YEAR = 365 * 24 * 3600
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -90,6 +93,7 @@ async def collect_now_and_then() -> None:
 def routes() -> list[Route]:
     return [
         Route("/notes", _notes),
+        Route("/operands/words/{name}", _words),
         Route("/operands/weights/{name}/{layer:int}", _weights),
         Route("/operands/walk/{key}/{layer:int}/{rows:int}", _walk),
         Route("/proofs/{key}", _proofs),
@@ -125,6 +129,14 @@ def weights_of(model: Transformer, layer: int) -> dict[str, np.ndarray]:
 async def _notes(_request: Request) -> Response:
     """The window with the speaker's notes; what it shows it is told by the window that presents."""
     return FileResponse(Path(__file__).parent / "web" / "notes.html")
+
+
+async def _words(request: Request) -> Response:
+    """What the walkthrough says with this model; its address changes with it."""
+    config = next((c.config for c in (*cards(), *further()) if c.name == request.path_params["name"]), None)
+    if config is None:
+        return PlainTextResponse("There is no model of this name.", 404)
+    return _arrays(words(config), seconds=YEAR)
 
 
 async def _weights(request: Request) -> Response:
@@ -164,7 +176,7 @@ async def _recomputation(request: Request) -> Response:
     return _arrays(compared_operands(kept.found, kept.model, layer), seconds=600)
 
 
-def _arrays(arrays: Mapping[str, np.ndarray], *, seconds: int) -> Response:
+def _arrays(arrays: Mapping[str, Any], *, seconds: int) -> Response:
     headers = {"Cache-Control": f"private, max-age={seconds}"}
     return Response(pack(arrays), media_type="application/octet-stream", headers=headers)
 

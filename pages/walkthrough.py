@@ -8,6 +8,7 @@ from explainer.kit.slow import working
 from explainer.kit.words import say
 from explainer.walkthrough.choice import LENGTHS, WalkthroughChoice, end_of, history_of
 from explainer.walkthrough.scene import scene as drawn
+from explainer.walkthrough.scene import version
 from explainer.walkthrough.words import WORDS
 
 NAME = "walkthrough"
@@ -80,10 +81,10 @@ scene.mount(
         "revision": session.revision(),
         "at": {"lap": opens_at, "stage": own.stage},
         "history": history,
-        "code": WORDS["code"],
         "prompt_length": min(len(prompt), history + 1),
         "operands": [f"operands/weights/{card.name}/{layer}", f"operands/walk/{key}/{layer}/{recorded.rows}"],
         "proofs": f"proofs/{key}",
+        "wording": f"operands/words/{card.name}?{version(card.config)}",
     }
     | drawn(
         recorded,

@@ -18,6 +18,7 @@ from streamlit.runtime import app_session
 from websockets.sync.client import connect
 
 from explainer.server import keep_theme
+from explainer.walkthrough.scene import version, words
 from kvengine import load_model
 from tools.server import Server
 
@@ -62,9 +63,17 @@ def test_weights_are_served_as_the_model_has_them(app_server: Server) -> None:
     np.testing.assert_array_equal(found["w_down"], layer.w_down.numpy())
 
 
+def test_the_walkthroughs_words_are_served_once_for_each_model(app_server: Server) -> None:
+    config = load_model("stories-1m-h8-kv2").config
+    status, body = get(app_server, f"/operands/words/stories-1m-h8-kv2?{version(config)}")
+    assert status == 200
+    assert unpacked(body) == json.loads(json.dumps(words(config)))
+
+
 @pytest.mark.parametrize(
     "path",
     [
+        "/operands/words/nobody",
         "/operands/weights/nobody/0",
         "/operands/weights/..%2f..%2fetc/0",
         "/operands/weights/stories-1m-h8-kv8/4",

@@ -1,11 +1,13 @@
 """A recorded walk, seen through one head, as the data that the walkthrough's scene draws."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
-from explainer.kit.encode import token_label
+from explainer.kit.encode import pack, token_label
 from explainer.walkthrough.choice import end_of
 from explainer.walkthrough.questions import questions
 from explainer.walkthrough.words import (
@@ -21,7 +23,7 @@ from explainer.walkthrough.words import (
     values,
     whole_step,
 )
-from kvengine import Proof, Recording, WalkStep
+from kvengine import Config, Proof, Recording, WalkStep
 from kvengine.graph import arithmetic
 
 #: Steps sent from before the one shown: Back is at once for so many tokens.
@@ -43,7 +45,7 @@ def scene(
     head: int,
     position: int,
 ) -> dict[str, Any]:
-    """Everything that the scene needs to step through the recorded tokens around `position` by itself.
+    """Everything but `words` that the scene needs to step through the recorded tokens around `position`.
 
     `texts` are those of `recorded.token_ids`, `text_of` gives any token's. The last recorded step serves as
     the next token of the one before, so it can be shown up to stage 4 only.
@@ -70,14 +72,6 @@ def scene(
         "labels": labels,
         "texts": ["" if position == 0 else text for position, text in enumerate(texts)],
         "chances": {str(position): round(chance, 4) for position, chance in recorded.chances.items()},
-        "stages": stages(config),
-        "contribution": WORDS["contribution"],
-        "pattern": WORDS["pattern"],
-        "ending": ending(config),
-        "questions": WORDS["question"],
-        "proof": WORDS["proof"],
-        "terms": explained(),
-        "arithmetic": ARITHMETIC,
         "k": k,
         "v": v,
         "q": np.stack([step.q[layer, head] for step in steps]),
@@ -85,7 +79,6 @@ def scene(
         "score": _padded([step.scores[layer, head] for step in steps], rows),
         "weight": _padded([step.weights[layer, head] for step in steps], rows),
         "looks": _looks(steps, recorded.token_ids),
-        "views": WORDS["map"]["view"],
         "names": list(filled[0]),
         "steps": [
             {
@@ -103,6 +96,29 @@ def scene(
             for step, moment, said in zip(steps, moments, filled, strict=True)
         ],
     }
+
+
+@cache
+def words(config: Config) -> dict[str, Any]:
+    """What the scene says of every token and head of a model, with holes for their values: fetched once."""
+    return {
+        "stages": stages(config),
+        "contribution": WORDS["contribution"],
+        "pattern": WORDS["pattern"],
+        "ending": ending(config),
+        "questions": WORDS["question"],
+        "proof": WORDS["proof"],
+        "terms": explained(),
+        "arithmetic": ARITHMETIC,
+        "views": WORDS["map"]["view"],
+        "code": WORDS["code"],
+    }
+
+
+@cache
+def version(config: Config) -> str:
+    """Changes with what `words` gives."""
+    return blake2b(pack(words(config)), digest_size=6).hexdigest()
 
 
 def found(proof: Proof) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // The one component of the app: loads the scene that the data name, and hands it every new state.
 
-import { unpack } from "./arrays.js";
+import { operands, unpack } from "./arrays.js";
 import { readTheme } from "./cells.js";
 import { messages } from "./saved.js";
 
@@ -12,6 +12,10 @@ import { messages } from "./saved.js";
  */
 
 const mounts = new WeakMap();
+
+// What a scene says whatever it shows, by its address: fetched once, not sent with every message.
+const wordings = new Map();
+const RETRY_AFTER = 2000; // ms; no more is amiss than the connection
 
 /** Streamlit calls this whenever the component's data or the theme change. */
 export default function (component) {
@@ -47,20 +51,32 @@ function open(host) {
     const [module] = await Promise.all([import(at("scene.js")), styled]);
     if (closed || !host.isConnected) return;
     scene = module.default(root);
-    root.removeAttribute("aria-busy");
     show();
   }
 
   function show() {
     if (!scene || closed) return;
-    const themed = readTheme(root);
     const fresh = newest.data !== shown;
     if (fresh) {
+      const sent = unpack(newest.data);
+      if (sent.wording && !wordings.has(sent.wording)) return fetchWording(sent.wording);
       shown = newest.data;
-      data = unpack(shown);
+      data = { ...wordings.get(sent.wording), ...sent };
       messages.set(root, shown);
     }
+    const themed = readTheme(root);
+    root.removeAttribute("aria-busy");
     if (fresh || themed) scene.update(data, { send: newest.setStateValue, themed, fresh });
+  }
+
+  function fetchWording(path) {
+    operands([path]).then(
+      (found) => {
+        wordings.set(path, found);
+        show();
+      },
+      () => setTimeout(show, RETRY_AFTER),
+    );
   }
 
   return {

@@ -1,12 +1,14 @@
 // Opens a page that was saved as a file: what main.js does for the app.
 
-import { unpack } from "./arrays.js";
+import { operands, unpack } from "./arrays.js";
 import { readTheme } from "./cells.js";
 import { el } from "./dom.js";
 import { bytesOf, saved } from "./saved.js";
 import { leads } from "./way.js";
 
-const data = { ...unpack(bytesOf(saved.data)), ...saved.later };
+const sent = unpack(bytesOf(saved.data));
+const wording = sent.wording ? await operands([sent.wording]) : {};
+const data = { ...wording, ...sent, ...saved.later };
 const { run } = data;
 const told = el("p.from", {}, ...provenance());
 const notice = el("p.notice", { role: "status", hidden: true });

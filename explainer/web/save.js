@@ -57,7 +57,8 @@ const json = (value) => JSON.stringify(value).replaceAll("<", "\\u003c");
  */
 export async function fileOf(root, later) {
   const bytes = messages.get(root);
-  const { scene, operands = [] } = unpack(bytes);
+  const { scene, wording, operands = [] } = unpack(bytes);
+  const paths = wording ? [wording, ...operands] : operands;
   const app = new URL("../../../", HERE);
   const [sources, ...styles] = await Promise.all([
     modules("web/open_saved.js", `${scene}/scene.js`),
@@ -65,8 +66,8 @@ export async function fileOf(root, later) {
       read(new URL(path, HERE), "text"),
     ),
   ]);
-  const parts = await Promise.all(operands.map((path) => read(new URL(path, app), "arrayBuffer")));
-  const held = operands.map((path, i) => [path, base64(new Uint8Array(parts[i]))]);
+  const parts = await Promise.all(paths.map((path) => read(new URL(path, app), "arrayBuffer")));
+  const held = paths.map((path, i) => [path, base64(new Uint8Array(parts[i]))]);
   const imports = Object.fromEntries(Object.entries(sources).map(([name, text]) => [name, script(text)]));
   /** @type {import("./saved.js").Saved} */
   const all = {

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from explainer.kit.choice import EXAMPLES
+from explainer.walkthrough.words import WORDS
 from kvengine import Walk, load_model, load_tokenizer
 from tests.waiting import holds, settles, sideways
 
@@ -442,3 +443,16 @@ def test_the_scene_grows_with_the_room(page: Page, app_url: str) -> None:
     holds(page.locator(".area"), low)
     large = "e => parseFloat(getComputedStyle(e).fontSize) >= 17"
     holds(page.locator(".focus"), large)
+
+
+def test_words_that_come_broken_off_are_asked_for_again(page: Page, app_url: str) -> None:
+    tries = []
+
+    def broken_once(route: Route) -> None:
+        tries.append(route.request.url)
+        route.fulfill(body="") if len(tries) == 1 else route.continue_()
+
+    page.route("**/operands/words/**", broken_once)
+    open_page(page, f"{app_url}/?stage=1")
+    expect(page.locator(".title").first).to_contain_text(WORDS["stage"][0]["title"])
+    assert len(tries) == 2

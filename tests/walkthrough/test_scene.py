@@ -10,7 +10,7 @@ import pytest
 from explainer.kit.choice import EXAMPLES
 from explainer.kit.words import names
 from explainer.server import weights_of
-from explainer.walkthrough.scene import ARITHMETIC, hidden_rows, scene
+from explainer.walkthrough.scene import ARITHMETIC, hidden_rows, scene, words
 from explainer.walkthrough.words import WORDS, shares_of, whole_step
 from kvengine import Recording, Walk, available_models, load_model, load_tokenizer
 from kvengine.cost import pass_cost
@@ -26,7 +26,8 @@ def record(name: str, prompt: str = PROMPT, *, history: int = 13, steps: int = 3
 def drawn(recorded: Recording, name: str, layer: int, head: int, position: int = 13) -> dict[str, Any]:
     tokenizer = load_tokenizer(name)
     texts = tokenizer.texts(recorded.token_ids)
-    return scene(recorded, texts, tokenizer.token_text, layer=layer, head=head, position=position)
+    step = scene(recorded, texts, tokenizer.token_text, layer=layer, head=head, position=position)
+    return words(recorded.model.config) | step
 
 
 def make(name: str, layer: int, head: int) -> tuple[dict[str, Any], Recording]:
@@ -193,7 +194,7 @@ def test_a_scene_of_a_long_text_stays_small() -> None:
     from explainer.kit.encode import pack
 
     data, _ = make("stories-1m-h8-kv8", 3, 0)
-    assert len(pack(data)) < 40_000
+    assert len(pack(data)) < 40_000  # what is fetched but once included
     name = "stories-1m-h8-kv8"
     far = drawn(record(name, history=499, steps=6), name, 3, 0, position=499)
     assert len(pack(far)) < 160_000
