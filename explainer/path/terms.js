@@ -5,7 +5,7 @@ import { el } from "../web/dom.js";
 import { createTip } from "../web/tip.js";
 
 /** Where it is explained; stands in the bar, which is on every page. */
-export const meaning = el("div.tip", { "aria-hidden": "true", hidden: true });
+export const meaning = el("div.meaning", { "aria-hidden": "true", hidden: true });
 const tip = createTip(meaning);
 
 /** @returns {HTMLAnchorElement | null} */

@@ -111,7 +111,7 @@ def test_what_a_learner_left_is_there_again(page: Page, app_url: str) -> None:
 def test_a_term_in_streamlits_text_explains_itself_to_pointer_and_keyboard(page: Page, app_url: str) -> None:
     page.goto(f"{app_url}/timing")
     here(page, "timing")
-    term, tip = page.get_by_role("link", name="prefill", exact=True), page.locator(".tip")
+    term, tip = page.get_by_role("link", name="prefill", exact=True), page.locator(".meaning")
     term.hover()
     expect(tip).to_contain_text(explained()["prefill"])
     page.keyboard.press("Escape")
