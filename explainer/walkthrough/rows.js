@@ -285,7 +285,8 @@ export function createRows(picture, fill) {
         inSight.unobserve(line.node);
         inSight.observe(line.node);
       }
-      shared.textContent = n_kv_heads < n_heads ? `reads KV head ${kv_head}` : "";
+      const reads = [el("span.long", {}, "reads "), `KV head ${kv_head}`];
+      shared.replaceChildren(...(n_kv_heads < n_heads ? reads : []));
       body.setAttribute(
         "aria-label",
         `Keys and values of layer ${layer}, head ${head}; arrow keys read the cells`,
