@@ -37,6 +37,13 @@ def test_a_message_in_its_chat_frame_opens(open_page: Opened) -> None:
     assert len(cache.prompt_tokens(SMOLLM2, "Hi", chat=True)) > len(cache.prompt_tokens(SMOLLM2, "Hi")) + 3
 
 
+def test_its_race_is_offered_as_far_as_one_can_wait_for_it(open_page: Opened) -> None:
+    app = open_page("timing", model=SMOLLM2, prompt=PROMPT)
+    tokens = next(slider for slider in app.select_slider if slider.label == "Tokens to generate")
+    assert str(tokens.value) == "64"
+    assert tokens.options[-1] == "256"
+
+
 def test_the_real_model_has_a_lock_of_its_own() -> None:
     assert cache.large(SMOLLM2)
     assert not any(cache.large(card.name) for card in cache.cards())
