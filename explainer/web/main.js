@@ -69,14 +69,11 @@ function open(host) {
     if (fresh || themed) scene.update(data, { send: newest.setStateValue, themed, fresh });
   }
 
-  function fetchWording(path) {
-    operands([path]).then(
-      (found) => {
-        wordings.set(path, found);
-        show();
-      },
-      () => setTimeout(show, RETRY_AFTER),
-    );
+  async function fetchWording(path) {
+    const found = await operands([path]).catch(() => null);
+    if (!found) return void setTimeout(show, RETRY_AFTER);
+    wordings.set(path, found);
+    show();
   }
 
   return {
