@@ -20,9 +20,9 @@ def right(question: dict[str, Any] | None) -> str:
     words = WORDS["ask"][question["kind"]]
     for why, _, more in [*question["options"], ["", "", {}]]:
         Formatter().vformat(words["why"][why] if why else words["text"], (), question["values"] | more)
-    texts: list[str] = [text for _, text, _ in question["options"]]
+    texts = [text for _, text, _ in question["options"]]
     assert len(set(texts)) == len(texts) >= 2
-    return texts[question["answer"]]
+    return str(texts[question["answer"]])
 
 
 def test_of_the_first_request_full_blocks_are_kept_and_of_the_next_the_rest_is_computed() -> None:
