@@ -1,6 +1,7 @@
 """What all visitors share: models, tokenizers, and what was computed with them. The one place with caches."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -69,15 +70,34 @@ _TURN = threading.Semaphore()
 TURN_PATIENCE = 3.0
 
 
+@dataclass
+class _Turn:
+    has: bool
+
+
+_here = threading.local()
+
+
 @contextmanager
 def turn(name: str) -> Iterator[None]:
     """What a page's run is held in. One that shows a real model takes too long for others to wait for it."""
-    took = not large(name) and _TURN.acquire(timeout=TURN_PATIENCE)
+    before = getattr(_here, "turn", None)
+    mine = _here.turn = _Turn(not large(name) and _TURN.acquire(timeout=TURN_PATIENCE))
     try:
         yield
     finally:
-        if took:
+        _here.turn = before
+        if mine.has:
             _TURN.release()
+
+
+def give_way() -> None:
+    """Between two parts of what takes long: one of those who wait for their turn comes first."""
+    mine = getattr(_here, "turn", None)
+    if mine and mine.has:
+        _TURN.release()
+        time.sleep(0.001)  # else this thread would be the first to ask again
+        mine.has = _TURN.acquire(timeout=TURN_PATIENCE)
 
 
 def computing(name: str) -> AbstractContextManager[object]:
@@ -162,6 +182,7 @@ def recording(
         more = written(model(name), ids.copy(), start + 1, draw)
         missing = start + 1 - len(ids)
         while len(ids) <= start:
+            give_way()
             progress(ran, missing + needed)
             with computing(name):  # a few at a time, so that others get their turn
                 for token_id, chance in islice(more, WRITTEN):
@@ -183,6 +204,7 @@ def recording(
     wanted = min(-(-(needed - 1 + AHEAD) // BLOCK) * BLOCK, walk.most_steps)
     done = walk.extend(0)
     while done < wanted:
+        give_way()
         if done < needed:  # the rest is for later
             progress(ran + done, ran + needed)
         with computing(name):  # block by block, so that others get their turn

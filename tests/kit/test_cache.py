@@ -1,6 +1,7 @@
 """Walks that visitors share, in parts."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -60,6 +61,32 @@ def test_a_page_runs_when_the_one_before_it_has_ended(monkeypatch: pytest.Monkey
         order.append("first")
     thread.join(10)
     assert order == ["first", "second"]
+
+
+def test_who_gives_way_lets_one_who_waits_run_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "TURN_PATIENCE", 60)
+    began = threading.Event()
+    order: list[str] = []
+
+    def second() -> None:
+        began.set()
+        with cache.turn(NAME):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with cache.turn(NAME):
+        thread.start()
+        began.wait(10)
+        deadline = time.monotonic() + 10
+        while thread.is_alive() and time.monotonic() < deadline:
+            cache.give_way()  # once it waits, this lets it run
+        order.append("first")
+    assert order == ["second", "first"]
+    monkeypatch.setattr(cache, "TURN_PATIENCE", 0.01)
+    assert cache._TURN.acquire(timeout=1), "the turn was given back once, not twice"
+    cache.give_way()  # nobody's: nothing happens
+    assert not cache._TURN.acquire(timeout=0.01)
+    cache._TURN.release()
 
 
 def test_nobody_waits_for_a_real_model_nor_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
