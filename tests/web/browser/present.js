@@ -90,6 +90,7 @@ test("what an answer names in the picture gives it when it is touched, and with 
     act(named("b")[0]);
     equal(at.$(".answered")?.dataset.right, right);
     if (right) equal([named("a")[0].onclick, at.root.querySelectorAll("[data-answers]").length], [null, 0]);
+    at.stepper.destroy();
   }
 });
 
