@@ -63,3 +63,8 @@ def test_its_numbers_are_the_engines_and_its_mark_says_proved_when_it_is_and_not
     assert end
     assert abs(float(value[1]) - float(end[1])) <= 0.002
     assert axe(page) == []
+
+    # On a phone the map has all heads still, those that begin a group of their own included.
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator(".scene-root.phone")).to_be_visible()
+    expect(page.locator(".map-head").filter(visible=True)).to_have_count(30 * 9)
