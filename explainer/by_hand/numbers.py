@@ -107,13 +107,10 @@ def _near(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(np.all(np.abs(a - b) <= _EQUAL * np.maximum(1, np.abs(a))))
 
 
-def weights(scores: np.ndarray, unit: float) -> list[Fraction] | None:
-    """Softmax as exact fractions, where it is that."""
+def fractional(scores: np.ndarray, unit: float) -> bool:
+    """Does softmax give fractions that can be written out?"""
     powers = exponents(scores, unit)
-    if powers is None or max(powers) - min(powers) > _MOST_POWER:
-        return None
-    parts = [Fraction(2) ** int(power) for power in powers]
-    return [part / sum(parts) for part in parts]
+    return powers is not None and max(powers) - min(powers) <= _MOST_POWER
 
 
 def softmax(scores: np.ndarray, unit: float) -> dict[str, object]:
@@ -125,7 +122,7 @@ def softmax(scores: np.ndarray, unit: float) -> dict[str, object]:
     far = bool(np.abs(base).max() > _MOST_POWER)
     shift = float(base.max()) if far else 0.0
     raised = np.exp((base - shift) * unit)
-    exact = weights(scores, unit) is not None
+    exact = fractional(scores, unit)
     # 2ᵐ is a fraction for a whole m, and e to the power of 0 is 1.
     whole = [(unit == math.log(2) and bool(_near(p, np.rint(p)))) or p == 0 for p in (base - shift)[:, None]]
     return {

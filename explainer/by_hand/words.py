@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from explainer.by_hand.choice import VOCABULARY, Given
-from explainer.by_hand.numbers import DIGITS, weights, written
+from explainer.by_hand.numbers import DIGITS, fractional, written
 from explainer.kit.asking import Option, asked
 from explainer.kit.words import terms, words_of
 from kvengine.paper import SCALE, D, Mistake, Numbers, Round
@@ -81,7 +81,7 @@ def _size(difference: float) -> str:
 
 def fractions_in(part: Round, numbers: Numbers) -> tuple[bool, np.ndarray, np.ndarray]:
     """Which results are fractions: the weights, all or none; entries of the output [4]; logits [words]."""
-    exact = weights(part.scores, numbers.unit) is not None
+    exact = fractional(part.scores, numbers.unit)
     # Whatever the weights are, they add up to 1: where all values are the same, so is their mix.
     mixed = exact | (part.v == part.v[0]).all(axis=0)
     return exact, mixed, (mixed | (np.array(numbers.embed) == 0)).all(axis=1)
