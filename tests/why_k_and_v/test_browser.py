@@ -140,6 +140,14 @@ def test_an_experiment_is_predicted_and_then_is_what_the_engine_wrote(page: Page
     expect(page.locator(".posed")).to_be_visible()
     page.keyboard.press("1")
     expect(page.locator(".is-read th")).to_have_text([re.compile("K"), re.compile("V")])
+    # Of another prompt it is asked anew, and what has come of it is covered until then.
+    page.get_by_role("button", name="Change prompt or model").click()
+    page.get_by_label("Prompt").fill("Lily had a red ball. Tom had a blue")
+    page.keyboard.press("Enter")
+    expect(page.locator(".posed .focus")).to_contain_text("Everything that the 10 earlier tokens made")
+    expect(page.locator(".everything")).to_be_hidden()
+    page.locator(".option").first.click()
+    expect(page.locator(".everything caption")).to_contain_text("Kept of the 10 earlier tokens")
 
 
 def test_another_token_is_exchanged_and_back_restores_it(page: Page, app_url: str) -> None:
