@@ -1,4 +1,4 @@
-"""What is asked before a part of prompt caching is shown: the answers and the numbers are those of the runs."""
+"""What is asked before a part of prompt caching is shown: answers and numbers are those of the runs."""
 
 from string import Formatter
 from typing import Any
