@@ -114,6 +114,9 @@ AHEAD = 4
 #: So many steps are recorded together, proved by one naive pass, which takes its time past LONG tokens.
 BLOCK, LONG = 8, 128
 
+#: A real model is asked for the step shown and the one behind it, each by itself: others wait for it, too.
+AHEAD_LARGE, BLOCK_LARGE = 2, 1
+
 #: Tokens that are written at a time where a text has to become longer before its walk begins.
 WRITTEN = 16
 
@@ -201,14 +204,15 @@ def recording(
             )
 
     walk = WALKS.get(key, make)
-    wanted = min(-(-(needed - 1 + AHEAD) // BLOCK) * BLOCK, walk.most_steps)
+    ahead, block = (AHEAD_LARGE, BLOCK_LARGE) if large(name) else (AHEAD, BLOCK)
+    wanted = min(-(-(needed - 1 + ahead) // block) * block, walk.most_steps)
     done = walk.extend(0)
     while done < wanted:
         give_way()
         if done < needed:  # the rest is for later
             progress(ran + done, ran + needed)
         with computing(name):  # block by block, so that others get their turn
-            done = walk.extend(min(done + BLOCK, wanted))
+            done = walk.extend(min(done + block, wanted))
     return key, walk.record(0).until(start + wanted)
 
 
