@@ -264,10 +264,9 @@ export function createPresent({ root, told, live }, on) {
     if (!channel) return;
     const said = line.textContent;
     const { say: spoken, ask } = on.words() ?? {};
+    const notes = { ...on.where(), line: said, say: spoken || restOf(told, said), ask: ask || on.asks() };
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
-    channel.postMessage({
-      notes: { ...on.where(), line: said, say: spoken || restOf(told, said), ask: ask || on.asks() },
-    });
+    channel.postMessage({ notes });
   }
 
   return {
