@@ -143,6 +143,7 @@ class Walk:
         self._token_ids = list(token_ids[: history + 1])
         self._chances = {at: chance for at, chance in chances.items() if at <= history}
         self._steps: list[WalkStep] = []
+        self._steps_nbytes = 0
         self._unproved: list[Decoded] = []
         for token_id, chance in written(model, token_ids, history + 1, sampler):
             self._chances[len(self._token_ids)] = chance
@@ -164,8 +165,7 @@ class Walk:
         """Memory that the walk holds now; it grows with every step."""
         # Without the lock: who asks must not wait for a pass.
         unproved = sum(step.nbytes for step in tuple(self._unproved))
-        steps = sum(step.nbytes for step in tuple(self._steps))
-        return self._cache.allocated_bytes + self._attn_norm.nbytes + steps + unproved
+        return self._cache.allocated_bytes + self._attn_norm.nbytes + self._steps_nbytes + unproved
 
     def extend(self, n_steps: int) -> int:
         """Record steps until there are `n_steps`, or no more can be; how many there are then.
@@ -245,6 +245,7 @@ class Walk:
                 next_token=step.next_token,
             )
         )
+        self._steps_nbytes += self._steps[-1].nbytes
         self._unproved.append(step)
 
     def _decode(self) -> Decoded:

@@ -57,6 +57,7 @@ COMPUTING = threading.Lock()
 _COMPUTING_LARGE = Line()
 
 
+@lru_cache(maxsize=64)
 def large(name: str) -> bool:
     """Is it a real model, whose passes take their time? None of those that ship is."""
     return name not in {card.name for card in cards()}

@@ -24,12 +24,24 @@ def working(name: str, told: str = "", *, slow: bool = False) -> Iterator[Progre
 
     Call what it gives with (done, wanted) where that is known: a bar shows it, and until then the seconds
     count. Who has to wait for others is told how many. Who is first to ask for the model waits for it to be
-    loaded, and is told that. A model that ships
-    is quick enough, unless what it has to do is `slow`: of it nothing is said.
+    loaded, and is told that. A model that ships is quick enough: of it nothing is said, unless what it has
+    to do can be `slow`, and then only once it says how much that is.
     """
-    if not (slow or large(name)):
-        st.container()  # holds the place, so that what comes below stays what it is when the model changes
-        yield lambda done, wanted, told="": None
+    if not large(name):
+        # Holds the place, so that what comes below stays what it is when the model changes.
+        place, bar = st.container(), None
+
+        def tell(done: int, wanted: int, told: str = "") -> None:
+            nonlocal bar
+            if slow:
+                bar = bar or place.empty()
+                bar.progress(done / wanted, told)
+
+        try:
+            yield tell
+        finally:
+            if bar:
+                bar.empty()
         return
     usual = told or say(WAITING["running"], name=name)
     place = st.empty()
