@@ -109,11 +109,12 @@ def computing(name: str) -> AbstractContextManager[object]:
 #: A long walk is recorded in parts, so that a link into its middle opens at once and no part grows large.
 PART = 32
 
-#: Steps recorded ahead of the learner, so that stepping never waits; the last serves only the one before it.
-AHEAD = 4
+#: Steps recorded ahead of the learner, at least, so that stepping never waits, and sent along, at most. The
+#: last serves only the one before it.
+AHEAD, SENT = 4, 5
 
 #: So many steps are recorded together, proved by one naive pass, which takes its time past LONG tokens.
-BLOCK, LONG = 8, 128
+BLOCK, LONG = 16, 128
 
 #: A real model is asked for the step shown and the one behind it, each by itself: others wait for it, too.
 AHEAD_LARGE, BLOCK_LARGE = 2, 1
@@ -214,7 +215,7 @@ def recording(
             progress(ran + done, ran + needed)
         with computing(name):  # block by block, so that others get their turn
             done = walk.extend(min(done + block, wanted))
-    return key, walk.record(0).until(start + wanted)
+    return key, walk.record(0).until(min(start + wanted, position + 1 + SENT))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
