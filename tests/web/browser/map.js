@@ -91,7 +91,7 @@ test("a head says where it is and what it looks at, and is shaded by it", () => 
 test("heads that share a KV head stand together", () => {
   const { at } = mapped();
   equal(
-    [0, 1, 2, 3].map((head) => at(0, head).classList.contains("group")),
+    [0, 1, 2, 3].map((head) => at(0, head).classList.contains("new-group")),
     [false, false, true, false],
   );
 });
