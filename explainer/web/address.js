@@ -3,6 +3,11 @@
 /** @param {string} [key] */
 export const inAddress = (key) => new URL(location.href).searchParams.get(key);
 
+const writers = new Set();
+
+/** Before the page is left: the address of the place that is shown, written without waiting. */
+export const settle = () => writers.forEach((flush) => flush());
+
 /**
  * Writes in place, so that Back leaves the page and not a step, and a little later: the browser takes a while
  * over an address, which must not be in the frame that shows the step.
@@ -29,6 +34,7 @@ export function createAddress(delay = 120) {
     wanted = {};
   };
   addEventListener("popstate", forget);
+  writers.add(flush);
 
   return {
     /** @param {Object<string, string | number | boolean | null>} values */
@@ -39,6 +45,7 @@ export function createAddress(delay = 120) {
     },
     destroy() {
       clearTimeout(timer);
+      writers.delete(flush);
       removeEventListener("popstate", forget);
     },
   };

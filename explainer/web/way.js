@@ -1,6 +1,6 @@
 // Ways between pages, within the session: what the bar at the top knows, for every scene on the page.
 
-import { inAddress } from "./address.js";
+import { inAddress, settle } from "./address.js";
 import { el } from "./dom.js";
 
 /**
@@ -37,6 +37,7 @@ export function onWay(tell) {
 
 /** Open an address of the app within the session: as if the learner had gone there through the history. */
 export function open(address) {
+  settle();
   history.pushState({}, "", address);
   dispatchEvent(new PopStateEvent("popstate", { state: {} }));
 }

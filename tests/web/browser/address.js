@@ -1,4 +1,4 @@
-import { createAddress, inAddress } from "../../../explainer/web/address.js";
+import { createAddress, inAddress, settle } from "../../../explainer/web/address.js";
 import { equal, stopClock, test } from "./harness.js";
 
 const at = () => location.search;
@@ -21,6 +21,17 @@ test("it is written a little later, and only then", () => {
   equal(at(), "?page=1");
   clock.pass(1);
   equal(at(), "?page=1&stage=2");
+});
+
+test("before the page is left it is written at once, and once", () => {
+  const { clock, address } = opened("page=1", 120);
+  address.write({ stage: 2 });
+  settle();
+  equal(at(), "?page=1&stage=2");
+  history.replaceState(null, "", "?page=2");
+  clock.pass(1000);
+  settle();
+  equal(at(), "?page=2");
 });
 
 test("many steps are one write, of what came last", () => {
