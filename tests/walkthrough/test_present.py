@@ -123,11 +123,12 @@ def test_the_notes_follow_in_a_window_of_their_own_and_step_too(page: Page, app_
 
 
 def test_each_stage_prints_on_one_page_without_what_is_there_to_press(page: Page, app_url: str) -> None:
-    page.emulate_media(media="print")
     open_page(page, app_url)
     for stage in range(1, 6):
+        page.emulate_media(media="print")
         expect(page.locator(".scene-root")).to_have_attribute("data-stage", str(stage))
-        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", landscape=True))) == 1
         for control in (".rail", ".st-key-path_bar", ".st-key-controls", ".present-bar", ".spots"):
-            expect(page.locator(control).first, control).to_be_hidden()  # printing lays the page out anew
+            expect(page.locator(control).first, control).to_be_hidden()
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4", landscape=True))) == 1
+        page.emulate_media(media="screen")  # to print can end the emulation
         page.keyboard.press("ArrowRight")
