@@ -23,6 +23,9 @@ def _component() -> Any:
 def mount(name: str, scene: Mapping[str, Any], **on_change: Callable[[], None]) -> None:
     """Draw `explainer/<name>/scene.js` with what `scene` holds: plain values, and arrays at any depth.
 
+    What never changes need not travel with every run: `wording` names an address of the app's under which the
+    browser finds it, packed, and fetches it once.
+
     State that the scene sends to Python comes back as `st.session_state[name][...]`; each `on_<state>_change`
     names one and is called when it changes.
     """
