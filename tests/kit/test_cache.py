@@ -43,40 +43,37 @@ def test_a_part_goes_on_with_what_the_one_before_has_written(monkeypatch: pytest
 # ---- turns -----------------------------------------------------------------------------------------------
 
 
-def test_a_page_runs_when_the_one_before_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Thread, list[str]]]:
+    """A page that asks for its turn once it is started, and what ran in which order."""
     monkeypatch.setattr(cache, "TURN_PATIENCE", 60)
-    began = threading.Event()
     order: list[str] = []
 
     def second() -> None:
-        began.set()
         with cache.turn(NAME):
             order.append("second")
 
+    thread = threading.Thread(target=second)
+    yield thread, order
+    thread.join(10)
+
+
+def test_a_page_runs_when_the_one_before_it_has_ended(waiting: tuple[threading.Thread, list[str]]) -> None:
+    thread, order = waiting
     with cache.turn(NAME):
-        thread = threading.Thread(target=second)
         thread.start()
-        began.wait(10)
         thread.join(0.1)
         order.append("first")
     thread.join(10)
     assert order == ["first", "second"]
 
 
-def test_who_gives_way_lets_one_who_waits_run_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "TURN_PATIENCE", 60)
-    began = threading.Event()
-    order: list[str] = []
-
-    def second() -> None:
-        began.set()
-        with cache.turn(NAME):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
+def test_who_gives_way_lets_one_who_waits_run_first(
+    waiting: tuple[threading.Thread, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, order = waiting
     with cache.turn(NAME):
         thread.start()
-        began.wait(10)
         deadline = time.monotonic() + 10
         while thread.is_alive() and time.monotonic() < deadline:
             cache.give_way()  # once it waits, this lets it run
