@@ -28,11 +28,13 @@ class Count:
 
 @dataclass(frozen=True)
 class Deaf:
-    """One result, and then work that never asks whether to stop."""
+    """One result, and then work that never asks whether to stop, also when the result came after the stop."""
 
     def run(self, stopped: Stopped) -> Iterator[int]:
-        yield os.getpid()
-        time.sleep(1000)
+        try:
+            yield os.getpid()
+        finally:
+            time.sleep(1000)
 
 
 @dataclass(frozen=True)
