@@ -1,7 +1,6 @@
 """What all visitors share: models, tokenizers, and what was computed with them. The one place with caches."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from itertools import islice
 
 import streamlit as st
 
-from explainer.kit.line import Line
+from explainer.kit.line import Line, Turn
 from explainer.kit.shelf import Shelf
 from kvengine import (
     CheckpointError,
@@ -65,7 +64,8 @@ def large(name: str) -> bool:
 
 #: One page runs at a time. Threads of Python take turns as it is, and each operation of torch gives its turn
 #: away: a hundred learners on short texts waited twice as long (p95) as when one run follows the other.
-_TURN = threading.Semaphore()
+#: First come, first served: a visitor whose page asks anew without end would else be before all who wait.
+_TURN = Turn()
 
 #: Seconds after which a run no longer waits for those before it, one of which must be taking long.
 TURN_PATIENCE = 3.0
@@ -97,7 +97,6 @@ def give_way() -> None:
     mine = getattr(_here, "turn", None)
     if mine and mine.has:
         _TURN.release()
-        time.sleep(0.001)  # else this thread would be the first to ask again
         mine.has = _TURN.acquire(timeout=TURN_PATIENCE)
 
 
