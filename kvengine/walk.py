@@ -145,6 +145,8 @@ class Walk:
         self._steps: list[WalkStep] = []
         self._steps_nbytes = 0
         self._unproved: list[Decoded] = []
+        # What readers see: swapped as a whole, and so read without the lock, which a pass holds for long.
+        self._seen: tuple[tuple[int, ...], Mapping[int, float], tuple[WalkStep, ...]]
         for token_id, chance in written(model, token_ids, history + 1, sampler):
             self._chances[len(self._token_ids)] = chance
             self._token_ids.append(token_id)
@@ -159,26 +161,30 @@ class Walk:
             model(
                 self._batch(self._token_ids[:history]), self._cache, self._keep_attn_norm(0), last_only=True
             )
+        self._show()
 
     @property
     def nbytes(self) -> int:
         """Memory that the walk holds now; it grows with every step."""
-        # Without the lock: who asks must not wait for a pass.
         unproved = sum(step.nbytes for step in tuple(self._unproved))
         return self._cache.allocated_bytes + self._attn_norm.nbytes + self._steps_nbytes + unproved
 
     def extend(self, n_steps: int) -> int:
         """Record steps until there are `n_steps`, or no more can be; how many there are then.
 
-        What one call records is proved by one pass: several steps at once cost less than one by one.
+        What one call records is proved by one pass: several steps at once cost less than one by one. Who
+        asks for no more than there are does not wait for another thread that records.
         """
-        with self._lock:
-            for _ in range(min(n_steps, self.most_steps) - len(self._steps)):
-                self._run()
-            if self._prove_now and self._unproved:
-                decoded = self._unproved
-                self._settle(decoded, prove(self.model, self._token_ids, decoded, self._sampler))
-            return len(self._steps)
+        wanted = min(n_steps, self.most_steps)
+        if wanted > len(self._seen[-1]):
+            with self._lock:
+                for _ in range(wanted - len(self._steps)):
+                    self._run()
+                if self._prove_now and self._unproved:
+                    decoded = self._unproved
+                    self._settle(decoded, prove(self.model, self._token_ids, decoded, self._sampler))
+                self._show()
+        return len(self._seen[-1])
 
     @property
     def proved(self) -> bool:
@@ -188,7 +194,7 @@ class Walk:
     @property
     def proofs(self) -> dict[int, Proof]:
         """What is proved so far, by position."""
-        return {step.position: step.proof for step in tuple(self._steps) if step.proof}
+        return {step.position: step.proof for step in self._seen[-1] if step.proof}
 
     def prove(self) -> None:
         """Prove all steps recorded so far that are not yet, by one pass. Others can record meanwhile."""
@@ -198,6 +204,7 @@ class Walk:
             proofs = prove(self.model, token_ids, decoded, self._sampler)
             with self._lock:
                 self._settle(decoded, proofs)
+                self._show()
 
     def _settle(self, decoded: Sequence[Decoded], proofs: Sequence[Proof]) -> None:
         for step, proof in zip(decoded, proofs, strict=True):
@@ -206,25 +213,19 @@ class Walk:
         done = {step.position for step in decoded}
         self._unproved = [step for step in self._unproved if step.position not in done]
 
+    def _show(self) -> None:
+        self._seen = tuple(self._token_ids), MappingProxyType(self._chances.copy()), tuple(self._steps)
+
     def record(self, n_steps: int) -> Recording:
         """The walk as it stands after `extend(n_steps)`.
 
         Nothing that was given out before changes: rows are only ever added behind those recorded.
         """
         self.extend(n_steps)
-        with self._lock:
-            rows = self._cache.length
-            k, v = (part[:, 0, :, :rows].numpy(force=True) for part in (self._cache.k, self._cache.v))
-            return Recording(
-                model=self.model,
-                first=self.first,
-                token_ids=tuple(self._token_ids),
-                chances=MappingProxyType(dict(self._chances)),
-                steps=tuple(self._steps),
-                k=_read_only(k),
-                v=_read_only(v),
-                attn_norm=_read_only(self._attn_norm[:, :rows]),
-            )
+        seen = self._seen
+        rows = self.first + len(seen[-1])
+        k, v = (part[:, 0, :, :rows].numpy(force=True) for part in (self._cache.k, self._cache.v))
+        return Recording(self.model, self.first, *seen, *map(_read_only, (k, v, self._attn_norm[:, :rows])))
 
     @torch.inference_mode()
     def _run(self) -> None:

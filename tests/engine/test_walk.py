@@ -223,6 +223,31 @@ def test_a_snapshot_stays_as_it_is_while_others_go_on(model: Transformer) -> Non
         walk.record(0).k[0, 0, 0, 0] = 1
 
 
+def test_what_is_recorded_can_be_read_while_another_thread_is_in_the_middle_of_a_step(
+    model: Transformer,
+) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def held(logits: Tensor, position: int) -> int:
+        if position == 8:  # what the step at 7 writes
+            inside.set()
+            assert go_on.wait(60)
+        return greedy(logits, position)
+
+    walk = Walk(model, PROMPT, history=5, sampler=held)
+    walk.extend(2)
+    with ThreadPoolExecutor(2) as threads:
+        recording = threads.submit(walk.extend, 4)
+        assert inside.wait(60)
+        taken = threads.submit(walk.record, 2)
+        try:
+            assert (taken.result(60).rows, taken.result().steps[-1].position) == (7, 6)
+        finally:
+            go_on.set()
+        assert recording.result(60) == 4
+    assert [bool(step.proof) for step in walk.record(0).steps] == [True] * 4
+
+
 # ---- proved behind the steps -----------------------------------------------------------------------------
 
 
