@@ -68,6 +68,10 @@ def test_a_first_visit_plays_by_itself_and_then_says_what_happened(
     expect(rows(page, "naive")).to_have_count(PLAYED)
     assert written(page, "naive") == written(page, "cached") == full_text(model, PLAYED)
     expect(page).to_have_url(re.compile(rf"word={PLAYED}"))
+    expect(page.locator(".offer")).to_be_visible()  # behind the line, not in its place
+    expect(page.locator(".line")).to_be_in_viewport(ratio=1)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator(".line")).to_be_in_viewport(ratio=1)
 
 
 def test_the_triangles_are_those_of_the_two_runs(page: Page, app_url: str) -> None:
