@@ -48,8 +48,8 @@ def looked() -> Iterator[Looked]:
     yield found
     for walk in (found.a, found.b, found.c):
         walk.end.set()
-    if found.proofs._thread:
-        found.proofs._thread.join(60)
+    if thread := found.proofs._thread:
+        thread.join(60)
 
 
 def test_walks_are_proved_one_at_a_time_in_the_order_of_the_first_look(looked: Looked) -> None:

@@ -159,7 +159,11 @@ def test_another_prompt_leaves_the_open_part_and_the_calculator(open_page: Opene
     assert (own(app).part, own(app).preset, own(app).batch) == ("model", "gpt2", "7")
 
 
-def test_the_steps_of_the_trade_are_measured_once_for_all_who_ask(open_page: Opened) -> None:
+def test_the_steps_of_the_trade_are_measured_once_for_all_who_ask(
+    open_page: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # To draw a page takes a busy machine longer than a page in a browser stays silent.
+    monkeypatch.setattr("explainer.kit.lab.PATIENCE", 180)
     params = {"part": "trade", "prompt": "A cat", "heads": "1", "kv": "1"}
     first = open_page("memory", **params)
     known = list(runs._STEPS.values())

@@ -5,12 +5,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 
 from explainer.kit.measure import Stopped
+from explainer.timing.measure import Race
 from kvengine import PromptError
+from kvengine.race import TimedStep
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,18 @@ class Tell:
         yield os.getpid()
         yield sorted(name for name in sys.modules if name.partition(".")[0] in ("streamlit", "plotly"))
         yield torch.get_num_threads()
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A race that waits with a few of its steps until it is told to stop."""
+
+    race: Race
+
+    def run(self, stopped: Stopped) -> Iterator[TimedStep]:
+        yield from islice(self.race.run(stopped), 5)
+        while not stopped():
+            time.sleep(0.01)
 
 
 class Made:

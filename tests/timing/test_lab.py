@@ -55,6 +55,21 @@ class Here:
         self.alive = False
 
 
+class Changes(threading.Condition):
+    """What a lab waits for; where no run comes, the time for one is over when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = False
+        self.asked: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.asked.append(timeout)
+        if not self.over:
+            super().wait(60)
+        return not self.over
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -266,6 +281,7 @@ def test_a_process_that_cannot_be_started_is_a_sentence_and_tried_again(clock: C
 def test_the_process_is_kept_for_the_next_run_and_ends_when_none_comes(clock: Clock) -> None:
     Here.opened = []
     desk = Lab(clock, Here, idle=1.5)
+    changes = desk._changed = Changes()
     for _ in range(3):
         run = desk.submit(Made(three))
         until(lambda run=run: not run.active)  # type: ignore[misc]
@@ -273,10 +289,15 @@ def test_the_process_is_kept_for_the_next_run_and_ends_when_none_comes(clock: Cl
     assert only.ran == 3
     assert only.alive
     for _ in range(5):
-        time.sleep(0.35)
+        waits = len(changes.asked)
         desk.warm_up()  # a page was opened
+        until(lambda waits=waits: len(changes.asked) > waits)  # type: ignore[misc]
     assert only.alive
+    assert set(changes.asked) == {1.5}
+    changes.over = True
+    desk.warm_up()
     until(lambda: not only.alive)
+    changes.over = False
     run = desk.submit(Made(three))
     until(lambda: not run.active)
     assert (run.state, len(Here.opened)) == ("done", 2)
