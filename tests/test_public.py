@@ -21,7 +21,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
 from explainer.public import LONGEST_MESSAGE, MOST_UPLOADS, Front, Rules, headers, on_error
-from tests.waiting import settles
+from tests.waiting import PATIENCE_MS, settles
 from tools.server import Server
 
 PATHS = (
@@ -189,7 +189,7 @@ def test_a_message_longer_than_any_page_sends_ends_the_connection_and_no_other(a
         socket.send(b"\n" * (LONGEST_MESSAGE + 1))
         with pytest.raises(websockets.ConnectionClosed):
             list(socket)
-        other.ping().wait(10)
+        assert other.ping().wait(90)
 
 
 def test_uploads_are_bounded_in_size_and_number(app_server: Server) -> None:
@@ -242,6 +242,7 @@ def test_a_page_of_another_site_cannot_show_the_app_in_a_frame(browser: Browser,
     with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as elsewhere:
         Thread(target=elsewhere.serve_forever, daemon=True).start()
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         told: list[str] = []
         page.on("console", lambda message: told.append(message.text))
         page.goto(f"http://localhost:{elsewhere.server_port}/", wait_until="load")

@@ -116,9 +116,10 @@ def test_who_asks_too_often_is_told_to_wait(teacher: Teacher) -> None:
     student = Events(teacher.url, teacher.code, device=STUDENT)
     student.until(lambda kind, data: kind == "place")
     teacher.show("", POLL)
-    answers = [vote(teacher.url, teacher.code, STUDENT, 0) for _ in range(40)]
-    assert answers[0][0] == 204
-    assert (429, "Too often; wait a moment.") in answers
+    assert vote(teacher.url, teacher.code, STUDENT, 0)[0] == 204
+    # Two a second may come in the long run: a machine that is slow for a moment sends fewer.
+    answers = (vote(teacher.url, teacher.code, STUDENT, 0) for _ in range(1000))
+    assert next(answer for answer in answers if answer[0] != 204) == (429, "Too often; wait a moment.")
 
 
 def test_the_page_for_a_code_and_the_words_are_served(app_server: Server) -> None:
