@@ -20,13 +20,12 @@ install_import_hook("kvengine", "beartype.beartype")
 # transformers looks things up on its hub unless told otherwise.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-# A busy machine must not fail a property; in CI the examples are the same every time.
-settings.register_profile(
-    "here",
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+# A busy machine must not fail a property, and its examples are the same every time: who looks for others says
+# --hypothesis-profile=search.
+for name, derandomize in (("here", True), ("search", False)):
+    settings.register_profile(
+        name, deadline=None, derandomize=derandomize, suppress_health_check=[HealthCheck.too_slow]
+    )
 settings.load_profile("here")
 
 _server = pytest.StashKey[Server]()
@@ -183,7 +182,7 @@ def axe() -> Callable[[Page], list[str]]:
         ]
 
     def lasting(page: Page) -> list[str]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_MS / 1000
         while (found := violations(page)) and time.monotonic() < deadline:
             time.sleep(0.2)
         return found
