@@ -73,10 +73,18 @@ def serve(
 
 
 def free_port() -> int:
-    """A loopback port on which nobody listens."""
+    """A loopback port on which nobody listens, and which nobody else is given before it is taken.
+
+    On Linux a socket that does not listen can keep it for one that will, since both reuse addresses: it does
+    so until this process ends.
+    """
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        port = int(probe.getsockname()[1])
+        if sys.platform == "linux":
+            probe.detach()
+        return port
 
 
 def _is_healthy(port: int) -> bool:
