@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,17 @@ import torch
 
 from kvengine import Config, Tokenizer, load_model, load_tokenizer
 from kvengine.weights import CHECKPOINTS
-from tools.train import Corpus, Recipe, Training, read_stories, train_all, train_tokenizer, variant
+from tools.train import (
+    MARKER,
+    Corpus,
+    Recipe,
+    Training,
+    main,
+    read_stories,
+    train_all,
+    train_tokenizer,
+    variant,
+)
 
 STORIES = [
     f"The {animal} saw the {thing}." for animal in ("cat", "dog", "hen") for thing in ("sun", "sea")
@@ -87,8 +98,41 @@ def test_the_rate_warms_up_stays_and_falls() -> None:
     assert recipe.rate(recipe.steps) == pytest.approx(recipe.learning_rate * 0.02)
 
 
+def test_a_small_model_is_trained_from_the_command_line_and_its_card_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stories", "held-out"):
+        (tmp_path / name).write_text(f"\n{MARKER}\n".join(STORIES * 3))
+    files = [str(tmp_path / name) for name in ("stories", "held-out")]
+    shape = ["--d-model", "16", "--only", "2-1", "--name", "width-{d_model}"]
+    recipe = ["--steps", "40", "--batch-tokens", "16", "--learning-rate", "0.02", "--dropout", "0"]
+    out = ["--out", str(tmp_path / "out"), "--data", "Three animals"]
+    monkeypatch.setattr("sys.argv", ["train", *files, *out, *shape, *recipe])
+    monkeypatch.setattr("tools.train.variant", lambda *heads, d_model: replace(TINY, d_model=d_model))
+    main()
+    card = json.loads((tmp_path / "out" / "width-16" / "card.json").read_text())
+    assert (card["name"], card["training"]["data"]) == ("width-16", "Three animals")
+    assert card["training"]["tokens_seen"] == 640
+    told = card["training"]["recipe"]
+    assert (told["dropout"], told["learning_rate"], told["warm_up"]) == (0, 0.02, 2)
+    assert load_model(tmp_path / "out" / "width-16").config == TINY
+
+
+def test_without_dropout_a_step_is_the_same_but_for_rounding(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPE, dropout=0.0)
+    fused, written = (Training(TINY, corpus, recipe) for _ in range(2))
+    losses = [fused.run() for _ in range(3)]
+    # With a tap that changes nothing, attention is written out.
+    monkeypatch.setattr(written, "recipe", replace(recipe, dropout=1e-12))
+    assert [written.run() for _ in range(3)] == pytest.approx(losses, abs=1e-4)
+
+
 def test_the_variants_are_those_that_ship(tmp_path: Path) -> None:
     assert variant(8, 2) == load_model("stories-1m-h8-kv2").config
+    half = variant(4, 4, d_model=64)
+    assert (half.head_dim, half.d_ffn) == (16, 176)
 
 
 def test_a_trained_tokenizer_has_the_marker_first_and_all_bytes(tmp_path: Path) -> None:

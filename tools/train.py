@@ -29,6 +29,7 @@ MARKER = "<|endoftext|>"
 
 #: The family: query heads and KV heads of each.
 VARIANTS = ((1, 1), (2, 2), (4, 4), (8, 8), (8, 4), (8, 2), (8, 1))
+NAME = "stories-1m-h{n_heads}-kv{n_kv_heads}"
 
 #: Where a pass drops entries while it is trained.
 DROPPED = ("embed", "attn.weights", "attn.out", "ffn.out")
@@ -60,16 +61,16 @@ class Recipe:
         return self.learning_rate * (self.last + (1 - self.last) * min(1.0, left))
 
 
-def variant(n_heads: int, n_kv_heads: int, *, vocab_size: int = 2_048) -> Config:
-    """A model of the family."""
+def variant(n_heads: int, n_kv_heads: int, *, d_model: int = 128, vocab_size: int = 2_048) -> Config:
+    """A model of the family, or one of the same build in another width."""
     return Config(
         vocab_size=vocab_size,
-        d_model=128,
+        d_model=d_model,
         n_layers=4,
         n_heads=n_heads,
         n_kv_heads=n_kv_heads,
-        head_dim=128 // n_heads,
-        d_ffn=352,
+        head_dim=d_model // n_heads,
+        d_ffn=d_model * 11 // 4,
         max_seq_len=512,
     )
 
@@ -204,7 +205,10 @@ class Training:
             generator=drawn,
         ).to(self.device)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
-            logits = assembled(self.config, self.named)(windows[:, :-1], tap=self._drop)
+            # Without a tap, attention runs in one kernel.
+            logits = assembled(self.config, self.named)(
+                windows[:, :-1], tap=self._drop if recipe.dropout else None
+            )
         loss = F.cross_entropy(logits.float().flatten(0, 1), windows[:, 1:].flatten())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -296,8 +300,13 @@ def train_all(
     *,
     device: str,
     every: int = 500,
+    name: str = NAME,
+    data: str = "",
 ) -> Iterator[str]:
-    """Train each variant, or go on with it; a line of progress at a time."""
+    """Train each variant, or go on with it; a line of progress at a time.
+
+    `name` may hold fields of the config in braces; `data` is what the card says about the text.
+    """
     out.mkdir(parents=True, exist_ok=True)
     file = out / "tokenizer.json"
     vocab_size = configs[0].vocab_size
@@ -307,8 +316,9 @@ def train_all(
     corpus = Corpus(stories, tokenizer)
     held_out_ids = [[*tokenizer.encode(story), END_OF_TEXT] for story in held_out]
     yield f"{len(stories):,} stories, {len(corpus.ids):,} tokens; {len(held_out):,} stories held out"
+    pattern = name
     for config in configs:
-        name = f"stories-1m-h{config.n_heads}-kv{config.n_kv_heads}"
+        name = pattern.format(**vars(config))
         training, kept = Training(config, corpus, recipe, device=device), out / f"{name}.safetensors"
         if kept.exists():
             training.resume(kept)
@@ -327,9 +337,11 @@ def train_all(
             "name": name,
             "parameters": weight_floats(config),
             "training": {
+                "data": data,
                 "stories": len(stories),
                 "steps": recipe.steps,
                 "batch_tokens": recipe.batch_tokens,
+                "tokens_seen": recipe.steps * recipe.batch_tokens,
                 "recipe": vars(recipe),
                 "device": torch.cuda.get_device_name() if device == "cuda" else device,
             },
@@ -354,16 +366,38 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="where models go, and where a training goes on"
     )
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--steps", type=int, default=Recipe.steps, help="the schedule scales with them")
     parser.add_argument("--batch-tokens", type=int, default=Recipe.batch_tokens)
+    parser.add_argument("--learning-rate", type=float, default=Recipe.learning_rate)
+    parser.add_argument("--dropout", type=float, default=Recipe.dropout)
+    parser.add_argument("--d-model", type=int, default=128, help="the width; the FFN scales with it")
     parser.add_argument("--only", nargs="*", metavar="HEADS-KV", help="such as 8-8 8-2; all seven without it")
+    parser.add_argument("--name", default=NAME, help="of the models, with fields of their configs in braces")
+    parser.add_argument("--data", default="", help="what the card says about the text")
     given = parser.parse_args()
     heads = [tuple(map(int, one.split("-"))) for one in given.only] if given.only else VARIANTS
-    recipe = replace(Recipe(), steps=given.steps, batch_tokens=given.batch_tokens)
-    configs = [variant(n_heads, n_kv_heads) for n_heads, n_kv_heads in heads]
+    recipe = replace(
+        Recipe(),
+        steps=given.steps,
+        batch_tokens=given.batch_tokens,
+        learning_rate=given.learning_rate,
+        warm_up=min(Recipe.warm_up, given.steps // 20),
+        dropout=given.dropout,
+    )
+    configs = [variant(n_heads, n_kv_heads, d_model=given.d_model) for n_heads, n_kv_heads in heads]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     stories, held_out = read_stories(given.stories), read_stories(given.held_out)
-    for line in train_all(stories, held_out, given.out, recipe, configs, device=device):
+    for line in train_all(
+        stories,
+        held_out,
+        given.out,
+        recipe,
+        configs,
+        device=device,
+        every=min(500, max(1, given.steps // 4)),
+        name=given.name,
+        data=given.data,
+    ):
         print(line, flush=True)
 
 
