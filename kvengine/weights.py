@@ -31,12 +31,14 @@ _READOUT = "lm_head.weight"
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model that can be loaded by name. `validation_loss` is in nats per held-out token, where known."""
+    """A model that can be loaded by name. Where known, `validation_loss` is in nats per held-out token, and
+    `tokens_seen` counts those that it was trained on, again and again ones included."""
 
     name: str
     config: Config
     parameters: int
     validation_loss: float | None = None
+    tokens_seen: int | None = None
 
 
 def available_models(root: Path | None = None) -> tuple[ModelCard, ...]:
@@ -56,9 +58,11 @@ def available_models(root: Path | None = None) -> tuple[ModelCard, ...]:
             config = Config.from_hf(directory / "config.json")
             card = read_json(directory / "card.json")
             parameters, loss = int(card["parameters"]), float(card["validation"]["nats_per_token"])
+            training = card.get("training", {})
+            seen = int(training["tokens_seen"]) if "tokens_seen" in training else None
         except (CheckpointError, ValueError, OverflowError, KeyError, TypeError):
             continue
-        cards.append(ModelCard(directory.name, config, parameters, loss))
+        cards.append(ModelCard(directory.name, config, parameters, loss, seen))
     return tuple(cards)
 
 
