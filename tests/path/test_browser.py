@@ -119,3 +119,13 @@ def test_a_term_in_streamlits_text_explains_itself_to_pointer_and_keyboard(page:
     term.focus()
     expect(tip).to_contain_text(explained()["prefill"])
     expect(term).to_have_accessible_description(explained()["prefill"])
+    # So do those of the pages that tell much of theirs in such text.
+    for part, text, name in (
+        ("memory?part=model", "KV heads", "kv_head"),
+        ("memory?part=speed", "keys", "key"),
+        ("policies?part=loss", "token", "token"),
+    ):
+        page.goto(f"{app_url}/{part}")
+        here(page, part.partition("?")[0])  # the bar is drawn: it is the bar that explains
+        page.get_by_role("link", name=text, exact=True).focus()
+        expect(tip).to_contain_text(explained()[name])
