@@ -104,8 +104,3 @@ class Kivi(Policy):
         small_value = self.width + 2 * SCALE_BITS / min(self.group, head_dim)
         small = keys * small_key + values * small_value
         return (small + (2 * rows - keys - values) * full) / (2 * rows)
-
-
-def stored_bits(policy: Policy, head_dim: int) -> float:
-    """Bits a number takes in a very long cache, scales included, kept tails of full precision not."""
-    return policy.bits(10**9, head_dim, 0)

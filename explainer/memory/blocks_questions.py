@@ -22,7 +22,7 @@ def questions(
     """At most three, by the stage that each is asked before: what is reserved, handed out, and who waits."""
     found = [
         _share(requests, rows, row),
-        _another(rows, paged, row, block),
+        _another(paged, row, block),
         _waits(requests, rows, paged, places, row, block),
     ]
     return {str(1 + step): question for step, question in filter(None, found) if question}
@@ -58,9 +58,7 @@ def _share(
     )
 
 
-def _another(
-    rows: Sequence[Moment], paged: Sequence[Moment], row: int, block: int
-) -> tuple[int, Question | None] | None:
+def _another(paged: Sequence[Moment], row: int, block: int) -> tuple[int, Question | None] | None:
     """What is handed out to a text whose blocks are full?"""
     for step in range(1, len(paged)):
         before = {held.request: held for held in paged[step - 1].held}

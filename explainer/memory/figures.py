@@ -90,7 +90,7 @@ def _memory(
     )
     low = min(caches[0] / GB, weights) / 2 if log else 0.0
     high = max(here * (3 if log else 1.6), of.memory / GB * (2 if log else 0.0), weights * 1.3)
-    _gpu_lines(figure, of, points, palette, low, high, log=log)
+    _gpu_lines(figure, of, palette, low, high, log=log)
     kind = "log" if log else "linear"
     figure.update_xaxes(type=kind, exponentformat="none", separatethousands=True)
     figure.update_yaxes(type=kind, title="GB (10⁹ bytes)", exponentformat="none", separatethousands=True)
@@ -112,9 +112,7 @@ def _ticks(points: Sequence[int]) -> dict[str, Any]:
     return {"tickvals": chosen, "ticktext": names, "tickangle": 0}
 
 
-def _gpu_lines(
-    figure: go.Figure, of: Sum, points: Sequence[int], palette: Palette, low: float, high: float, *, log: bool
-) -> None:
+def _gpu_lines(figure: go.Figure, of: Sum, palette: Palette, low: float, high: float, *, log: bool) -> None:
     """A line for each GPU, named at the left where its name has room; the chosen one first."""
     place = (lambda y: (log10(y) - log10(low)) / (log10(high) - log10(low))) if log else (lambda y: y / high)
     lines = [(of.memory / GB, _cards(of), True)]
