@@ -144,7 +144,7 @@ def test_a_long_race_stops_at_once_and_keeps_what_it_had(lab: Page) -> None:
     expect(lab.get_by_text("What was measured so far is kept")).to_be_visible()
     finish_race(lab)  # the last picture of the race may come behind the message
     tokens, clock, _ = lane(lab, "naive")
-    assert 0 < tokens < 400
+    assert 0 < tokens < 498
     assert clock > 0
     lab.wait_for_timeout(600)
     assert lane(lab, "naive")[:2] == (tokens, clock)
