@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from explainer.kit import address, cache, scene, session
+from explainer.kit.choice import titled
 from explainer.kit.slow import working
 from explainer.kit.words import say
 from explainer.start.choice import LONGEST, PLAYED, TRIED_LARGE, StartChoice
@@ -31,7 +32,7 @@ elif len(prompt) > LONGEST:
 
 ids = prompt[:LONGEST]
 temperature, seed = common.temperature, common.seed
-with working(card.name, say(WORDS["prompt"]["writing"], name=card.name, words=PLAYED)) as progress:
+with working(card.name, say(WORDS["prompt"]["writing"], name=titled(card.name), words=PLAYED)) as progress:
     key, found = written(card.name, ids, temperature=temperature, seed=seed, progress=progress)
 tried = {}
 # The choices are run when somebody is about to make one. What stands above the scene is the same in every

@@ -1,12 +1,13 @@
 """What a page says while a real model computes: it takes seconds where those that ship take milliseconds."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 import streamlit as st
 
 from explainer.kit.cache import large, model
+from explainer.kit.choice import titled
 from explainer.kit.line import hears
 from explainer.kit.waiting import WAITING, turn_line
 from explainer.kit.words import say
@@ -43,23 +44,26 @@ def working(name: str, told: str = "", *, slow: bool = False) -> Iterator[Progre
             if bar:
                 bar.empty()
         return
-    usual = told or say(WAITING["running"], name=name)
-    place = st.empty()
-    with place, st.spinner(say(WAITING["loading"], name=name), show_time=True):
+    usual = told or say(WAITING["running"], name=titled(name))
+    place, at = st.empty(), (0.0, usual)
+    with place.spinner(say(WAITING["loading"], name=titled(name)), show_time=True):
         model(name)
-
-    at = 0.0, usual
 
     def progress(done: int, wanted: int, told: str = "") -> None:
         nonlocal at
         at = done / wanted, told or usual
-        place.progress(*at)
+        show(*at)
 
     def waiting(ahead: int) -> None:
-        place.progress(at[0], turn_line(name, ahead) if ahead else at[1])
+        show(at[0], turn_line(titled(name), ahead) if ahead else at[1])
+
+    def show(part: float, told: str) -> None:
+        counting.close()  # a bar in its place: both would say the same
+        place.progress(part, told)
 
     try:
-        with place, st.spinner(usual, show_time=True), hears(waiting):
+        with ExitStack() as counting, hears(waiting):
+            counting.enter_context(place.spinner(usual, show_time=True))
             yield progress
     finally:
         place.empty()

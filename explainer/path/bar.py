@@ -18,6 +18,7 @@ _STYLE = """<style>
 .st-key-path_bar { position: fixed; inset: 0 3.4rem auto 0; width: auto; height: 2.75rem; z-index: 999991; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-path_bar) { position: absolute; height: 0; }
 [data-testid="stStatusWidget"] { position: fixed; top: 2.6rem; right: 0.75rem; backdrop-filter: blur(12px); }
+@media (max-width: 640px) { :is(.stSpinner, .stProgress) { padding-right: 5.5rem; } }
 /* The start page runs the choices while it plays: that is no reason to fade what is being looked at. */
 body:not(.kv-asked) .st-key-start[data-stale="true"] { opacity: 1 !important; }
 a[href="#term"] {
