@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kvengine.compare import State
-from kvengine.experiments import Recomputation, name_of
+from kvengine.experiments import OPERATIONS, Recomputation, name_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ChangedRows:
 
 def changed_rows(r: Recomputation) -> ChangedRows:
     """The rows of a comparison of two passes, such as `recompute` makes."""
-    n_layers = sum(name.endswith(".attn_norm") for name in r.tensors)
+    n_layers = sum(name.endswith(OPERATIONS["k"]) for name in r.tensors)
     counts: dict[str, list[np.ndarray]] = {"k": [], "v": []}
     largest: dict[str, list[np.ndarray]] = {"k": [], "v": []}
     for layer in range(n_layers):

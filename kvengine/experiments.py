@@ -4,7 +4,7 @@ The step before runs the first t tokens, the naive step all t + 1. A cell of the
 it did in the first was avoidable work. Experiments are taps, or other tokens: the model has no case for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,12 +108,14 @@ def recompute(
     *,
     sampler: Sampler = greedy,
     temperature: float = 0.0,
+    operations: Collection[str] = OPERATIONS,
     ways: bool = True,
 ) -> Recomputation:
     """Compare the naive step over `token_ids` with the step before it, and get the next token three ways.
 
-    `temperature` is the sampler's, for the probability at which each way drew its token; at 0 it is the
-    model's own. Without `ways` the naive pass stands for all three, and nothing is said of what is read.
+    Of the operations' results these are compared, and the embedding. `temperature` is the sampler's, for the
+    probability at which each way drew its token; at 0 it is the model's own. Without `ways` the naive pass
+    stands for all three, and nothing is said of what is read.
     Raises `PromptError` for fewer than two tokens, or when the changed token is none of the earlier ones
     (the very first has nothing before it that would suggest another one).
     """
@@ -128,7 +130,7 @@ def recompute(
         edited[premise.changed] = suggestion(model, token_ids, premise.changed)
     before = _record(model, token_ids[:t], premise)
     after = _record(model, edited, premise)
-    tensors = _compare(before, after, model.config.n_layers)
+    tensors = _compare(before, after, model.config.n_layers, operations)
     logits = after["logits"][0, -1]
 
     def way(result: np.ndarray, floats: int, q_len: int) -> Way:
@@ -206,20 +208,22 @@ def unmasked() -> Tap:
     return tap
 
 
-def from_storage(stored: Trace, without: str | None = None) -> Tap:
+def from_storage(stored: Trace, without: Sequence[str]) -> Tap:
     """Puts the stored rows of an earlier pass in the place of those just computed.
 
-    The rows of the operation `without` are lost instead: not a number takes their place, and whatever reads
-    one of them becomes not a number itself.
+    In each line of the batch the rows of another operation, that of `without`, are lost instead: not a number
+    takes their place, and whatever reads one of them becomes not a number itself.
     """
-    lost = ("embed", *forms("post")) if without == "x" else forms(without or "")
+    lost = [("embed", *forms("post")) if key == "x" else forms(key) for key in without]
 
     def tap(name: str, tensor: Tensor) -> Tensor:
         if name in ("norm", "logits"):  # of the last row alone
             return tensor
-        rows = torch.from_numpy(stored[name]).to(tensor)
+        rows = torch.from_numpy(stored[name]).to(tensor)[0]
+        old = tuple(slice(n) for n in rows.shape)
         mixed = tensor.clone()
-        mixed[tuple(slice(n) for n in rows.shape)] = torch.nan if name.endswith(lost) else rows
+        for line, names in zip(mixed, lost, strict=True):
+            line[old] = torch.nan if name.endswith(names) else rows
         return mixed
 
     return tap
@@ -267,30 +271,31 @@ def _last_row(model: Transformer, token_id: int, cache: KVCache) -> np.ndarray:
 
 
 def _read(model: Transformer, token_ids: Sequence[int], premise: Premise, stored: Trace) -> frozenset[str]:
-    """The operations whose stored rows the last row reads: those without which its logits change.
+    """The operations whose stored rows the last row reads: those without which it has no logits.
 
-    An experiment, not a way to generate: the whole text is run, with the stored rows in the place of those
-    computed again, and then once more for each operation whose stored rows are lost.
+    An experiment, not a way to generate: the whole text is run for each operation, with the stored rows in
+    the place of those computed again, but for that operation's, which are lost.
     """
     experiment = _tap(premise)
 
-    def replay(without: str | None = None) -> np.ndarray:
+    def replay(without: Sequence[str]) -> list[str]:
         storage = from_storage(stored, without)
         logits = model(
-            _batch(model, token_ids),
+            _batch(model, token_ids).expand(len(without), -1),
             None,
             lambda name, tensor: storage(name, experiment(name, tensor)),
             last_only=True,
         )
-        return logits[0, -1].numpy(force=True)
+        return [key for key, row in zip(without, logits[:, -1], strict=True) if row.isnan().any()]
 
-    complete = replay()
-    return frozenset(key for key in ("x", *OPERATIONS) if not np.array_equal(replay(key), complete))
+    keys = ("x", *OPERATIONS)
+    lines = max(1, 512 // len(token_ids))  # of one batch: their scores take memory
+    return frozenset(key for i in range(0, len(keys), lines) for key in replay(keys[i : i + lines]))
 
 
-def _compare(before: Trace, after: Trace, n_layers: int) -> dict[str, Compared]:
+def _compare(before: Trace, after: Trace, n_layers: int, operations: Collection[str]) -> dict[str, Compared]:
     compared = {}
-    for name in ("embed", *(name_of(key, layer) for layer in range(n_layers) for key in OPERATIONS)):
+    for name in ("embed", *(name_of(key, layer) for layer in range(n_layers) for key in operations)):
         masked = name.replace("attn.weights", "attn.masked")
         compared[name] = compare(before[name][0], after[name][0], masked=np.isneginf(after[masked][0]))
     return compared

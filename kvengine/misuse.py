@@ -105,6 +105,22 @@ def misuse(
     Raises `PromptError` for fewer than two tokens, since the first pass needs a past, `ContextLengthError`
     when the text outgrows the model, `ValueError` for fewer than one word.
     """
+    return misuses(model, prompt_ids, (how,), words=words, sampler=sampler)[how]
+
+
+@torch.inference_mode()
+def misuses(
+    model: Transformer,
+    prompt_ids: Sequence[int],
+    hows: Sequence[Misuse],
+    *,
+    words: int,
+    sampler: Sampler = greedy,
+) -> dict[Misuse, Outcome]:
+    """The same in several ways side by side: each is a line of one batch, with a cache of its own in it.
+
+    Errors are those of `misuse`.
+    """
     if words < 1:
         raise ValueError(f"{words} words cannot be written; ask for at least one")
     if len(prompt_ids) < 2:
@@ -115,35 +131,37 @@ def misuse(
             f"The model was trained on {config.max_seq_len} positions, and the text would reach "
             f"{n + words}; shorten it."
         )
-    past = _Past(model, n + words)
-    token_ids = list(prompt_ids)
-    model(_batch(model, token_ids[:n]), past.cache, past.remember, last_only=True)
-    past.store(how, 0)
-    results: list[Tensor] = []
+    past = _Past(model, tuple(hows), n + words)
+    past.prefill(prompt_ids[:n])
+    texts = [list(prompt_ids) for _ in hows]
+    results: list[Tensor] = []  # of each word, [lines, vocab_size]
     look: dict[str, Tensor] = {}
     for _ in range(words):
         start = past.cache.length
-        past.load(how)
-        tap = past.tap(how, None if results else look)
-        results.append(model(_batch(model, token_ids[start : start + 1]), past.cache, tap)[0, -1])
-        past.store(how, start)
-        token_ids.append(sampler(results[-1], start + 1))
+        past.load()
+        tap = past.tap(None if results else look)
+        results.append(model(_batch(model, [text[start:] for text in texts]), past.cache, tap)[:, -1])
+        past.store(start)
+        for text, logits in zip(texts, results[-1], strict=True):
+            text.append(sampler(logits, start + 1))
     # A row of the naive pass does not see the rows behind it, so that one pass serves for all.
-    naive = model(_batch(model, token_ids[:-1]))[0, n:]  # [words, vocab_size]
-    written = [
-        _word(ours, theirs, token_ids[at], sampler(theirs, at))
-        for at, ours, theirs in zip(range(n + 1, n + 1 + words), results, naive, strict=True)
-    ]
+    naive = model(_batch(model, [text[:-1] for text in texts]))[:, n:]  # [lines, words, vocab_size]
     half = config.kv_floats_per_token // 2
-    return Outcome(
-        misuse=how,
-        prompt_ids=tuple(prompt_ids),
-        words=tuple(written),
-        look=_look(look, config.n_layers),
-        kept=half if how in ("no_keys", "no_values") else 2 * half,
-        multiplications=pass_cost(config, q_len=1, start=n + words - 1).multiplications,
-        turned=half * (n + words - 1) if how == "turned_late" else 0,
-    )
+    return {
+        how: Outcome(
+            misuse=how,
+            prompt_ids=tuple(prompt_ids),
+            words=tuple(
+                _word(result[line], theirs, texts[line][at], sampler(theirs, at))
+                for at, result, theirs in zip(range(n + 1, n + 1 + words), results, naive[line], strict=True)
+            ),
+            look=_look(look, config.n_layers, line),
+            kept=half if how in ("no_keys", "no_values") else 2 * half,
+            multiplications=pass_cost(config, q_len=1, start=n + words - 1).multiplications,
+            turned=half * (n + words - 1) if how == "turned_late" else 0,
+        )
+        for line, how in enumerate(hows)
+    }
 
 
 def _word(ours: Tensor, theirs: Tensor, token_id: int, naive_token: int) -> Word:
@@ -164,9 +182,11 @@ def query_multiplications(config: Config) -> int:
 
 @dataclass
 class _Past:
-    """A cache, and what the last pass had beside it: its queries, and its keys before the rotation."""
+    """A cache with a line for each misuse, and what the last pass had beside it: its queries, and its keys
+    before the rotation."""
 
     model: Transformer
+    hows: tuple[Misuse, ...]
     rows: int
     cache: KVCache = field(init=False)
     raw: Tensor = field(init=False)  # keys before the rotation, in the shape of `cache.k`
@@ -174,9 +194,26 @@ class _Past:
 
     def __post_init__(self) -> None:
         device, dtype = self.model.device, self.model.dtype
-        self.cache = KVCache(self.model.config, max_seq_len=self.rows, device=device, dtype=dtype)
+        lines = len(self.hows)
+        self.cache = KVCache(
+            self.model.config, batch=lines, max_seq_len=self.rows, device=device, dtype=dtype
+        )
         self.raw = torch.zeros_like(self.cache.k)
         self._layer_of = {f"layers.{i}.attn.k": i for i in range(self.model.config.n_layers)}
+
+    def lines(self, *hows: Misuse) -> list[int]:
+        """Where in the batch these misuses are."""
+        return [line for line, how in enumerate(self.hows) if how in hows]
+
+    def prefill(self, token_ids: Sequence[int]) -> None:
+        """Run these tokens as they should be, once for all lines."""
+        config, n = self.model.config, len(token_ids)
+        device, dtype = self.model.device, self.model.dtype
+        cache = KVCache(config, max_seq_len=n, device=device, dtype=dtype)
+        self.model(_batch(self.model, [token_ids]), cache, self.remember, last_only=True)
+        self.cache.k[:, :, :, :n], self.cache.v[:, :, :, :n] = cache.k, cache.v
+        self.cache.advance(n)
+        self.store(0)
 
     def remember(self, name: str, tensor: Tensor) -> Tensor:
         if name.endswith("attn.q_rot"):
@@ -186,38 +223,42 @@ class _Past:
             self.raw[self._layer_of[name], :, :, start : start + tensor.shape[2]] = tensor
         return tensor
 
-    def store(self, how: Misuse, start: int) -> None:
+    def store(self, start: int) -> None:
         """What becomes of the rows from `start` on, which a pass has just stored."""
-        new = (slice(None), slice(None), slice(None), slice(start, self.cache.length))
         k, v = self.cache.k, self.cache.v
-        if how == "swapped":
-            k[new], v[new] = v[new].clone(), k[new].clone()
-        elif how in ("unturned", "turned_late"):
-            k[new] = self.raw[new]
-        elif how == "no_values":
-            v[new] = 0
-        elif how == "no_keys":
-            k[new] = 0
+        for line, how in enumerate(self.hows):
+            new = (slice(None), line, slice(None), slice(start, self.cache.length))
+            if how == "swapped":
+                k[new], v[new] = v[new].clone(), k[new].clone()
+            elif how in ("unturned", "turned_late"):
+                k[new] = self.raw[new]
+            elif how == "no_values":
+                v[new] = 0
+            elif how == "no_keys":
+                k[new] = 0
 
-    def load(self, how: Misuse) -> None:
+    def load(self) -> None:
         """What is done to the stored rows before a pass reads them."""
-        if how == "turned_late":
-            n = self.cache.length
-            turned = _rotate(self.raw[:, :, :, :n], self.model.cos[:n], self.model.sin[:n])
-            self.cache.k[:, :, :, :n] = turned
+        n = self.cache.length
+        for line in self.lines("turned_late"):
+            turned = _rotate(self.raw[:, line, :, :n], self.model.cos[:n], self.model.sin[:n])
+            self.cache.k[:, line, :, :n] = turned
 
-    def tap(self, how: Misuse, look: dict[str, Tensor] | None) -> Tap | None:
+    def tap(self, look: dict[str, Tensor] | None) -> Tap | None:
         """What has to be done, or looked at, in a pass; None where that is nothing."""
-        if look is None and how in ("right", "no_values", "swapped"):
+        old, lost, raw = self.lines("old_query"), self.lines("no_keys"), self.lines("unturned", "turned_late")
+        if look is None and not (old or lost or raw):
             return None
-        blind = _blind(self.cache.length) if how == "no_keys" else None
+        blind = _blind(self.cache.length)
 
         def tap(name: str, tensor: Tensor) -> Tensor:
-            if how == "old_query" and name.endswith("attn.q_rot"):
-                tensor = self.queries[name]
+            if old and name.endswith("attn.q_rot"):
+                tensor = tensor.clone()
+                tensor[old] = self.queries[name]
             self.remember(name, tensor)
-            if blind:
-                tensor = blind(name, tensor)
+            if lost and name.endswith("attn.masked"):
+                tensor = tensor.clone()
+                tensor[lost] = blind(name, tensor[lost])
             if look is not None and name.endswith(_LOOKED_AT):
                 look[name] = tensor.clone()
             return tensor
@@ -228,9 +269,9 @@ class _Past:
 _LOOKED_AT = ("attn.q_rot", "attn.k_all", "attn.v_all", "attn.weights", "attn.z")
 
 
-def _look(tensors: dict[str, Tensor], n_layers: int) -> Look:
+def _look(tensors: dict[str, Tensor], n_layers: int, line: int) -> Look:
     q, k, v, weights, z = (
-        torch.stack([tensors[f"layers.{i}.{name}"][0] for i in range(n_layers)]).numpy(force=True)
+        torch.stack([tensors[f"layers.{i}.{name}"][line] for i in range(n_layers)]).numpy(force=True)
         for name in _LOOKED_AT
     )
     look = Look(q=q[:, :, 0], k=k, v=v, weights=weights[:, :, 0], output=z[:, :, 0])
@@ -239,5 +280,5 @@ def _look(tensors: dict[str, Tensor], n_layers: int) -> Look:
     return look
 
 
-def _batch(model: Transformer, token_ids: Sequence[int]) -> Tensor:
-    return torch.tensor([list(token_ids)], dtype=torch.long, device=model.device)
+def _batch(model: Transformer, texts: Sequence[Sequence[int]]) -> Tensor:
+    return torch.tensor([list(text) for text in texts], dtype=torch.long, device=model.device)

@@ -11,6 +11,7 @@ from explainer.why_k_and_v import scene as drawn
 from explainer.why_k_and_v.choice import LONGEST, READERS, WhyChoice, changed_of
 from explainer.why_k_and_v.words import WORDS
 from kvengine import PromptError
+from kvengine.changed import changed_rows
 from kvengine.misuse import MISUSES
 
 NAME = "why_k_and_v"
@@ -53,7 +54,7 @@ with working(card.name, say(WORDS["prompt"]["working"], name=card.name)) as prog
     progress(parts - 2, parts)
     reads = runs.reads(card.name, recorded.token_ids[:shown])
     progress(parts - 1, parts)
-    with_mask, without = (runs.changed(card.name, ids, causal=causal) for causal in (True, False))
+    without = runs.changed(card.name, ids, causal=False)
     exchanged = runs.changed(card.name, ids, position=position) if position else None
     spelled, refused = None, ""
     try:
@@ -87,7 +88,7 @@ data["holds"] = None
 if exchanged:
     other = token_label(tokenizer.token_text(exchanged.token_ids[position]))
     data["holds"] = drawn.holds(exchanged.rows, labels[:history], position, labels[position], other)
-data["unmasked"] = drawn.unmasked(with_mask.rows, without.rows, labels[: history + 1])
+data["unmasked"] = drawn.unmasked(changed_rows(whole), without.rows, labels[: history + 1])
 if spelled:
     data["spelling"] = drawn.spelling(spelled, tokenizer.token_text, card.config, name=own.name)
 else:

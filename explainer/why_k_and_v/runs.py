@@ -10,7 +10,7 @@ from kvengine import PromptError, sampler
 from kvengine.changed import ChangedRows, changed_rows
 from kvengine.experiments import Premise, recompute
 from kvengine.induction import Induction, spell
-from kvengine.misuse import MISUSES, Misuse, Outcome, misuse
+from kvengine.misuse import MISUSES, Misuse, Outcome, misuses
 from kvengine.reads import Reads, count_reads
 
 #: What the name is told in: once, and then the model has to spell it.
@@ -70,10 +70,12 @@ def outcomes(
         run, draw = model(name), sampler(temperature, seed=seed)
         words = WORDS_LARGE if large(name) else WORDS_WRITTEN
         found: dict[Misuse, Outcome] = {}
-        for how in MISUSES:
+        # Side by side they take a quarter of the time; with a real model one by one, so that others get their
+        # turn and the progress is seen.
+        for together in [(how,) for how in MISUSES] if large(name) else [MISUSES]:
             progress(len(found))
-            with computing(name):  # one by one, so that others get their turn
-                found[how] = misuse(run, token_ids, how, words=words, sampler=draw)
+            with computing(name):
+                found |= misuses(run, token_ids, together, words=words, sampler=draw)
         return Outcomes(found)
 
     return _OUTCOMES.get(identity("misuse", name, token_ids, temperature, seed), make)
@@ -90,12 +92,13 @@ def reads(name: str, token_ids: tuple[int, ...]) -> Reads:
 
 
 def changed(name: str, token_ids: tuple[int, ...], *, position: int = 0, causal: bool = True) -> Changed:
-    """A text held against the same with one token less; with another token at `position`, or without mask."""
+    """The K and V of a text held against those of the same with one token less; with another token at
+    `position`, or without mask."""
 
     def make() -> Changed:
         with computing(name):
             premise = Premise(causal=causal, changed=position or None)
-            found = recompute(model(name), token_ids, premise, ways=False)
+            found = recompute(model(name), token_ids, premise, operations="kv", ways=False)
         return Changed(changed_rows(found), found.token_ids)
 
     return _CHANGED.get(identity("changed", name, token_ids, position, causal), make)

@@ -13,7 +13,7 @@ def ids(tokenizer: Tokenizer) -> list[int]:
 
 
 def rows(model: Transformer, ids: list[int], premise: Premise) -> ChangedRows:
-    return changed_rows(recompute(model, ids, premise, ways=False))
+    return changed_rows(recompute(model, ids, premise, operations="kv", ways=False))
 
 
 def test_a_new_token_changes_no_row_with_the_mask(story_model: Transformer, ids: list[int]) -> None:

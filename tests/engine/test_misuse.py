@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kvengine import ContextLengthError, PromptError, Tokenizer, Transformer, generate
-from kvengine.misuse import MISUSES, Misuse, Outcome, misuse, query_multiplications
+from kvengine.misuse import MISUSES, Misuse, Outcome, misuse, misuses, query_multiplications
 from kvengine.model import _rotate
 from kvengine.trace import trace
 from kvengine.walk import Walk
@@ -105,3 +105,17 @@ def test_what_cannot_be_run_is_refused(story_model: Transformer, prompt: list[in
         misuse(story_model, prompt, "right", words=500)
     with pytest.raises(ValueError, match="at least one"):
         misuse(story_model, prompt, "right", words=0)
+
+
+def test_side_by_side_they_come_to_what_each_comes_to_alone(
+    story_model: Transformer, prompt: list[int], outcomes: Outcomes
+) -> None:
+    together = misuses(story_model, prompt, MISUSES, words=6)
+    assert tuple(together) == MISUSES
+    for how, alone in outcomes.items():
+        found = together[how]
+        assert found.token_ids == alone.token_ids
+        assert found.difference == pytest.approx(alone.difference, abs=SAME)
+        for name in ("q", "k", "v", "weights", "output"):
+            ours, theirs = getattr(found.look, name), getattr(alone.look, name)
+            np.testing.assert_allclose(ours, theirs, atol=1e-4)
