@@ -1,5 +1,6 @@
 """Who is answered, what each answer says to the browser, and what a failure tells."""
 
+import ast
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -22,7 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from explainer.public import LONGEST_MESSAGE, MOST_UPLOADS, Front, Rules, headers, on_error
 from tests.waiting import PATIENCE_MS, settles
-from tools.server import Server
+from tools.server import ROOT, Server
 
 PATHS = (
     "/",
@@ -190,6 +191,18 @@ def test_a_message_longer_than_any_page_sends_ends_the_connection_and_no_other(a
         with pytest.raises(websockets.ConnectionClosed):
             list(socket)
         assert other.ping().wait(90)
+
+
+def test_no_field_takes_more_than_fits_into_a_message() -> None:
+    fields = ("text_input", "text_area", "chat_input")
+    for file in (*(ROOT / "explainer").rglob("*.py"), *(ROOT / "pages").glob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Attribute)
+                and call.func.attr in fields
+            ):
+                assert "max_chars" in {given.arg for given in call.keywords}, f"{file}:{call.lineno}"
 
 
 def test_uploads_are_bounded_in_size_and_number(app_server: Server) -> None:

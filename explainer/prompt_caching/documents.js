@@ -116,7 +116,12 @@ export function createDocuments(around) {
         area.value = text;
         area.maxLength = longest;
         inputs = asked.map((question, i) =>
-          el("input", { type: "text", value: question, "aria-label": `${words.questions} ${i + 1}` }),
+          el("input", {
+            type: "text",
+            value: question,
+            maxlength: longest,
+            "aria-label": `${words.questions} ${i + 1}`,
+          }),
         );
         questions.replaceChildren(el("span.quiet", {}, words.questions), ...inputs);
       }

@@ -112,7 +112,7 @@ export function createMistakes(around, scene) {
     score = chosen === null ? null : counted(chosen === question.answer);
     draw(question);
     around.live.textContent = `${asking.textContent} ${outcome.textContent}`;
-    /** @type {HTMLElement} */ (outcome.querySelector(".told"))?.focus();
+    /** @type {HTMLElement} */ (outcome.querySelector(".became"))?.focus();
   }
 
   function drawGuess(question) {
@@ -152,7 +152,7 @@ export function createMistakes(around, scene) {
       ...(told
         ? [
             el(
-              "div.told",
+              "div.became",
               { tabindex: "-1" },
               el("p.line", {}, fill(words.verdict, body.values), " ", fill(words.counted, body.values)),
               el("p", {}, ...say(mistake[body.because], body.values)),

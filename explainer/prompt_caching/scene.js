@@ -134,9 +134,11 @@ export default function promptCaching(root) {
       ready,
       ask,
       question: ({ stage: part }) => questionOf(scene.words.ask, {}, bodies.get(nameOf(part))?.asked ?? null),
-      // Of the requests, what the last one did.
+      // Of the requests what the last one did, of the documents what all of them take.
       present: () => ({
-        line: [stage.picture.querySelector(".requests .line")?.textContent || heading.textContent],
+        line: [
+          stage.picture.querySelector(":is(.requests, .documents) .line")?.textContent || heading.textContent,
+        ],
         say: lead.textContent,
       }),
       said: () => `${heading.textContent} ${lead.textContent}`,

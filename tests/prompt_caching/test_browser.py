@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from explainer.prompt_caching.choice import BLOCKS, TEXTS
+from explainer.prompt_caching.choice import BLOCKS, LONGEST, TEXTS
 from explainer.prompt_caching.room import Room, prompt_of
 from explainer.prompt_caching.words import WORDS
 from kvengine import generate, load_model, load_tokenizer
@@ -86,7 +86,7 @@ def test_a_mistake_is_guessed_then_shown_layer_by_layer(page: Page, app_url: str
     assert page.locator(".texts .read").count() == 0, "nothing shows the answer before it was given"
     page.locator(".predict .option").last.click()
     expect(page.locator(".predict .verdict")).to_contain_text("✗ Not “104 of 105 tokens”.")
-    expect(page.locator(".told .line")).to_contain_text("64 of 105 tokens are read.")
+    expect(page.locator(".became .line")).to_contain_text("64 of 105 tokens are read.")
     assert page.locator(".texts .read").count() == 64
     rows = page.locator(".layer-row").evaluate_all("rows => rows.map(row => row.ariaLabel)")
     assert len(rows) == 8
@@ -113,6 +113,7 @@ def test_a_document_is_loaded_once_and_asked(page: Page, app_url: str) -> None:
     open_part(page, app_url, 3)
     expect(page.locator(".asked tbody tr")).to_have_count(6)
     question = page.get_by_label("Questions 1")
+    expect(question).to_have_attribute("maxlength", str(LONGEST))
     question.fill("Max ran and")
     button(page, WORDS["documents"]["run"]).click()
     expect(page.locator(".asked tbody th").nth(1)).to_contain_text("Max ran and")
