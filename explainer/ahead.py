@@ -10,8 +10,8 @@ from pathlib import Path
 
 import streamlit
 
-_APP = Path(__file__).parent
-_STREAMLIT = Path(streamlit.__file__).parent / "static"
+_APP = Path(__file__).resolve().parent  # what imports name is resolved, too
+_STREAMLIT = Path(streamlit.__file__).resolve().parent / "static"
 #: The page that opens.
 _FIRST = "start"
 #: Streamlit's own parts that are loaded when a page first draws a scene.

@@ -198,10 +198,10 @@ class Guard:
         return Middleware(cls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
+        if scope["type"] != "http":
             await self.app(scope, _mended(receive), send)
             return
-        path = scope.get("path", "")
+        path = scope["path"]
         if "/bidi-components/explainer." in path and not path.endswith((".js", ".css")):
             await PlainTextResponse("not found", 404)(scope, receive, send)
             return

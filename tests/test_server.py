@@ -2,12 +2,15 @@
 
 import json
 import re
+import runpy
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import streamlit
 import websockets
 from google.protobuf.message import DecodeError
 from playwright.sync_api import Page, expect
@@ -17,6 +20,7 @@ from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
 from websockets.sync.client import connect
 
+from explainer import ahead
 from explainer.server import keep_theme
 from explainer.walkthrough.scene import version, words
 from kvengine import load_model
@@ -107,6 +111,17 @@ def test_of_the_scenes_folder_only_scripts_and_styles_are_served(
     status, body = get(app_server, f"/_stcore/bidi-components/explainer.scene/{file}")
     assert status == expected or (expected == 404 and status == 400)
     assert b"import" not in body or expected == 200
+
+
+def test_an_environment_behind_a_link_is_served_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked = tmp_path / "streamlit"
+    linked.symlink_to(Path(streamlit.__file__).parent)
+    monkeypatch.setattr(streamlit, "__file__", str(linked / "__init__.py"))
+    found = runpy.run_path(ahead.__file__)["links"]("/walkthrough")
+    assert found == ahead.links("/walkthrough")
+    assert "BidiComponent" in found
 
 
 def test_half_a_symbol_in_a_prompt_is_shown_as_one_that_cannot_be(app_server: Server) -> None:
