@@ -115,9 +115,8 @@ def recompute(
 
     Of the operations' results these are compared, and the embedding. `temperature` is the sampler's, for the
     probability at which each way drew its token; at 0 it is the model's own. Without `ways` the naive pass
-    stands for all three, and nothing is said of what is read.
-    Raises `PromptError` for fewer than two tokens, or when the changed token is none of the earlier ones
-    (the very first has nothing before it that would suggest another one).
+    stands for all three, and nothing is said of what is read. Raises `PromptError` for fewer than two tokens,
+    or when the changed one is none of the earlier ones (nothing before the very first suggests another).
     """
     premise = premise or Premise()
     t = len(token_ids) - 1
