@@ -11,7 +11,7 @@ from explainer.code import runs
 from explainer.code.own import CHANGES, text_of
 from explainer.code.words import WORDS
 from kvengine import load_model, load_tokenizer, trace
-from tests.waiting import holds
+from tests.waiting import holds, settles
 
 NAME = "stories-1m-h8-kv8"
 PROMPT = "Tom and Sara went to the park. Tom gave the ball to"
@@ -128,6 +128,9 @@ def test_the_walkthrough_s_stage_and_its_lines_lead_to_each_other(page: Page, ap
     expect(page).to_have_url(re.compile(r"token=14"))
 
 
+CLIPBOARD = "navigator.clipboard.readText()"
+
+
 def test_each_change_is_run_and_shown_and_its_text_can_be_copied(page: Page, app_url: str) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_line(page, f"{app_url}/code?part=2")
@@ -139,10 +142,12 @@ def test_each_change_is_run_and_shown_and_its_text_can_be_copied(page: Page, app
         expect(page.locator(".outcome")).to_have_attribute("data-verdict", verdict)
         expect(page.locator(".outcome tbody tr")).to_have_count(10)
         page.locator(".copy").click()
-        expect(page.locator(".copy")).to_have_text("Copied")
-        assert page.evaluate("navigator.clipboard.readText()") == text_of(change)
+        text = text_of(change)
+        settles(lambda text=text: [] if page.evaluate(CLIPBOARD) == text else ["another text"])  # type: ignore[misc]
+        # The button says so, too, for a moment that can be over before one looks.
+        expect(page.locator(".live")).to_have_text("Copied")
         shown = page.locator(".panel .l:not(.removed) code").all_inner_texts()
-        assert [line.strip() for line in shown] == [line.strip() for line in text_of(change).splitlines()]
+        assert [line.strip() for line in shown] == [line.strip() for line in text.splitlines()]
         expect(page.locator(".copy")).to_have_text("Copy") if i == 1 else None
     expect(page).to_have_url(re.compile("change=7"))
 
