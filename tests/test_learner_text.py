@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from explainer.kit.address import parameters
 from explainer.kit.choice import Common
-from explainer.kit.sheet import to_csv
+from explainer.kit.sheet import MOST_ROWS, to_csv
 from explainer.pages import PAGES
 from explainer.pages import Page as Entry
 
@@ -63,6 +63,12 @@ def test_a_page_shows_what_was_typed_as_text_and_fetches_nothing_for_it(
 def test_a_cell_that_a_spreadsheet_would_compute_is_a_text_in_it(text: str) -> None:
     cell = list(csv.reader(io.StringIO(to_csv([{"name": text}]), newline="")))[1][0]
     assert cell == f"'{text}"
+
+
+def test_a_table_that_is_too_long_for_a_file_is_cut_and_its_last_line_says_so() -> None:
+    read = list(csv.reader(io.StringIO(to_csv([{"n": n} for n in range(MOST_ROWS + 3)]), newline="")))
+    assert read[-2:] == [[str(MOST_ROWS - 1)], ["A file has at most 10,000 rows: the other 3 are left out."]]
+    assert len(read) == MOST_ROWS + 2
 
 
 def test_numbers_and_other_texts_stay_as_they_are_in_a_table() -> None:

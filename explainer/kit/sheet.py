@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 _COMPUTED = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 
+#: Rows of a file at most: the largest table of a page has some hundreds.
+MOST_ROWS = 10_000
+
+
 def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    """The rows, at least one, under the names of the first one's columns.
+    """The rows, at least one, under the names of the first one's columns. Of too many the last line says so.
 
     A number is written as it is. A text that a spreadsheet would compute begins with an apostrophe, which
     makes it a text there.
@@ -17,7 +21,11 @@ def to_csv(rows: Sequence[Mapping[str, object]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_cell(name) for name in rows[0])
-    writer.writerows([_cell(row[name]) for name in rows[0]] for row in rows)
+    writer.writerows([_cell(row[name]) for name in rows[0]] for row in rows[:MOST_ROWS])
+    if len(rows) > MOST_ROWS:
+        writer.writerow(
+            [f"A file has at most {MOST_ROWS:,} rows: the other {len(rows) - MOST_ROWS:,} are left out."]
+        )
     return out.getvalue()
 
 

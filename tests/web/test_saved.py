@@ -1,5 +1,6 @@
 """A page saved as a file: opened from a disk, in a browser that reaches no server."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,17 @@ def test_a_saved_page_opens_from_a_disk_steps_reads_cells_and_keeps_its_proof(
     assert axe(file) == []
     assert told == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_a_page_that_is_too_large_for_a_file_is_not_saved_and_says_so(page: Page, app_url: str) -> None:
+    # What a larger model's operands would be.
+    page.route("**/operands/weights/**", lambda route: route.fulfill(body=bytes(25_000_000)))
+    page.goto(f"{app_url}/walkthrough")
+    page.get_by_role("button", name="Save or print").click()
+    page.get_by_role("button", name="Save as a file").click()
+    expect(page.locator(".take-panel [role=status]")).to_have_text(
+        re.compile(r"could not be saved: This page would take 3\d MB, and a file may take 32 MB\. A smaller")
+    )
 
 
 def test_a_saved_page_has_the_apps_colours() -> None:
