@@ -4,6 +4,7 @@ The numbers of such a file are mostly quantized. They are turned back into float
 quantization has lost stays lost. The `gguf` library, which is only needed here, does that.
 """
 
+import mmap
 from collections.abc import Callable
 from functools import cache, lru_cache
 from math import prod
@@ -91,7 +92,9 @@ class GGUFFile:
             ) from None
         self._dequantize: Callable[..., np.ndarray[Any, Any]] = gguf.quants.dequantize
         try:
-            data = np.memmap(path, mode="r")
+            with path.open("rb") as file:
+                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            data = np.frombuffer(self._mapped, dtype=np.uint8)
             header = read_header(data.data)
             self._said = header.said
             self._tensors = {}
@@ -188,6 +191,11 @@ class GGUFFile:
         heads = {"attn_q": self.config.n_heads, "attn_k": self.config.n_kv_heads}
         part = stored.name.split(".")[-2]
         return _rotate_half_order(tensor, heads[part]) if part in heads else tensor
+
+    def let_go(self) -> None:
+        """Give back the memory of what was read of the file: what is asked for again comes from the disk."""
+        if hasattr(mmap, "MADV_DONTNEED"):  # where the system has it
+            self._mapped.madvise(mmap.MADV_DONTNEED)
 
     # ---- text --------------------------------------------------------------------------------------------
 

@@ -97,9 +97,9 @@ def load_model(
     if path.suffix == ".gguf":
         file = open_gguf(path)
         file.check(_shapes(file.config))
-        return Transformer(
-            file.config, _read_weights(file.config, lambda name, *_: file.read(name).to(device, dtype))
-        )
+        weights = _read_weights(file.config, lambda name, *_: file.read(name).to(device, dtype))
+        file.let_go()
+        return Transformer(file.config, weights)
     config = Config.from_hf(path / "config.json")
     with Stored(path) as stored:
 

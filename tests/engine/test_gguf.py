@@ -192,6 +192,13 @@ def test_weights_come_back_but_for_what_quantization_has_lost(
     assert (read.weights.layers[0].wqkv != expected.weights.layers[0].wqkv).any() == (lost > 0)
 
 
+def test_a_file_whose_memory_was_given_back_is_read_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "tiny.gguf", quantize=gguf.GGMLQuantizationType.Q4_1)
+    first, second = load_model(path), load_model(path)
+    assert first.weights.embed is not second.weights.embed
+    assert torch.equal(first.weights.embed, second.weights.embed)
+
+
 def test_scores_do_not_change_when_pairs_are_put_in_another_order() -> None:
     """llama.cpp turns entries 2i and 2i + 1 together, this engine i and i + half, by the same angles."""
     matrix = torch.randn(3 * 8, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
