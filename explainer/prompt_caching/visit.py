@@ -136,6 +136,8 @@ class Visit:
 
     def frame(self, room: Room, own: PromptCachingChoice) -> dict[str, Any]:
         """What the page is called, and what has to be the same for parts that were sent to stay true."""
+        # The first request, which is the page's, makes none of them untrue: it is sent when a part needs it.
+        sent, kept = max(room.sent, 1), max(len(room.history), int(not room.emptied))
         return {
             "heard": self._heard,
             "words": WORDS,
@@ -143,7 +145,7 @@ class Visit:
             "parts": list(PARTS),
             "wrong": own.wrong,
             "mistakes": list(MISTAKES),
-            "stamp": f"{room.name} {room.block} {room.budget} {room.sent} {len(room.history)}",
+            "stamp": f"{room.name} {room.block} {room.budget} {sent} {kept}",
         }
 
     def part(
