@@ -9,7 +9,7 @@ from explainer.avoided_work.lengths import shares_by_length
 from explainer.avoided_work.scene import scene as drawn
 from explainer.avoided_work.words import WORDS, chart_values, chart_words
 from explainer.kit import cache, scene, session
-from explainer.kit.charts import in_numbers
+from explainer.kit.charts import numbers
 from explainer.kit.controls import chosen, more_controls, picked, shown
 from explainer.kit.encode import token_label
 from explainer.kit.palette import DARK, LIGHT
@@ -140,6 +140,7 @@ with st.container(key="tells_avoided_charts"):
                 figure,
                 config={"displayModeBar": False},
                 theme=None,
-                alt=f"{title}. {in_numbers(figure)}",
+                alt=title,
                 key=f"avoided_{name}",
             )
+            numbers(figure)

@@ -1,6 +1,8 @@
 """How a chart and a paragraph get onto a page."""
 
 import re
+from collections.abc import Iterable
+from html import escape
 from math import ceil
 from typing import Any
 
@@ -9,7 +11,7 @@ import streamlit as st
 from explainer.kit.palette import DARK, LIGHT, Palette
 
 PROSE = 760  # pixels, a line that is easy to read
-MOST_SAID = 16  # points of a line that a screen reader is told
+MOST_ROWS = 32  # of the table below a chart
 
 
 def palette() -> Palette:
@@ -34,27 +36,56 @@ def plot_config(filename: str) -> dict[str, object]:
 
 
 def chart(figure: Any, filename: str, alt: str) -> None:
-    """A figure, which saves itself as `filename`.png; a screen reader hears `alt` and the numbers drawn."""
-    heard = f"{alt.rstrip('.')}. {in_numbers(figure)}".strip()
-    st.plotly_chart(figure, theme=None, config=plot_config(filename), alt=heard, key=f"chart_{filename}")
+    """A figure, which saves itself as `filename`.png, and its numbers; a screen reader hears `alt`."""
+    st.plotly_chart(figure, theme=None, config=plot_config(filename), alt=alt, key=f"chart_{filename}")
+    numbers(figure)
 
 
-def in_numbers(figure: Any) -> str:
-    """What each named line or bar of a figure shows: of many points some, evenly spread, with the last."""
-    told = []
+def numbers(figure: Any) -> None:
+    """What a figure draws as a table, for whoever opens it or cannot see the picture."""
+    table = as_table(figure)
+    if table:
+        st.html(table)
+
+
+def as_table(figure: Any) -> str:
+    """HTML with a column for each named line or bar; of many points some, evenly spread, with the last.
+
+    Empty where nothing of it has a name and points.
+    """
+    columns: dict[str, dict[Any, Any]] = {}
     for trace in figure.data:
-        ends = (trace.y, trace.x) if getattr(trace, "orientation", None) == "h" else (trace.x, trace.y)
-        if not trace.name or any(values is None for values in ends):
-            continue
-        points = [
-            (along, up) for along, up in zip(*ends, strict=False) if None not in (along, up) and up == up
-        ]
-        step = ceil(len(points) / MOST_SAID) or 1
-        some = "; ".join(f"{_said(along)}: {_said(up)}" for along, up in points[::-1][::step][::-1])
-        told.append(f"{_said(trace.name)}: {some}.")
-    axes = (figure.layout.yaxis.title.text, figure.layout.xaxis.title.text)
-    units = f"{_said(axes[0])}, by {_said(axes[1])}. " if all(axes) else ""
-    return units + " ".join(told)
+        flat = getattr(trace, "orientation", None) == "h"
+        along, up = (trace.y, trace.x) if flat else (trace.x, trace.y)
+        if trace.name and along is not None and up is not None:
+            pairs = zip(along, up, strict=False)
+            points = {at: value for at, value in pairs if None not in (at, value) and value == value}
+            columns.setdefault(_said(trace.name), {}).update(points)
+    rows = list(dict.fromkeys(at for points in columns.values() for at in points))
+    if not rows:
+        return ""
+    if not any(isinstance(at, str) for at in rows):
+        rows.sort()
+    rows = rows[::-1][:: ceil(len(rows) / MOST_ROWS)][::-1]
+
+    titles = ["; ".join(_titles(axes)) for axes in (figure.select_xaxes(), figure.select_yaxes())]
+    first, unit = titles[::-1] if any(getattr(t, "orientation", None) == "h" for t in figure.data) else titles
+    corner = f'<th scope="col">{escape(first)}</th>' if first else "<td></td>"
+    head = corner + "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    body = "".join(
+        f'<tr><th scope="row">{escape(_said(at))}</th>'
+        + "".join(f"<td>{escape(_said(of[at])) if at in of else '–'}</td>" for of in columns.values())
+        + "</tr>"
+        for at in rows
+    )
+    return (
+        f'<details class="numbers-of"><summary>As a table</summary><div tabindex="0"><table>'
+        f"<caption>{escape(unit)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"
+    )
+
+
+def _titles(axes: Iterable[Any]) -> list[str]:
+    return [_said(axis.title.text) for axis in axes if axis.title.text]
 
 
 def _said(value: Any) -> str:

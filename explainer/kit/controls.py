@@ -41,10 +41,23 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
   .stApp [data-selected="true"] { outline: 3px solid Highlight; outline-offset: -3px; }
 }
 @media screen {
-  body.kv-presenting :is(.stApp, [data-testid="stWidgetLabel"]) { visibility: hidden !important; }
+  body.kv-presenting :is(.stApp, .stMarkdown > div, [data-testid="stWidgetLabel"]) {
+    visibility: hidden !important;
+  }
 }
 /* A label is visible even where its widget is hidden: its help would be a stop for the keyboard. */
 .st-key-controls [data-testid="stWidgetLabel"] { visibility: inherit; }
+.numbers-of { margin-top: -0.75rem; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+.numbers-of summary { width: fit-content; line-height: 24px; cursor: pointer; opacity: 0.8; }
+.numbers-of > div { overflow-x: auto; }
+.numbers-of table { border-collapse: collapse; }
+.numbers-of caption { text-align: left; }
+.numbers-of :is(th, td) {
+  padding: 0.15rem 1rem 0.15rem 0; text-align: right; vertical-align: bottom; font-weight: 400;
+  border-bottom: 1px solid rgba(128, 128, 128, 0.35);
+}
+.numbers-of :is(th, td):first-child { text-align: left; }
+@media print { .numbers-of:not([open]) { display: none; } }
 .stMain:focus-visible::before { box-shadow: inset 0 0 0 3px currentcolor !important; }
 [data-testid="stTooltipHoverTarget"] > button { min-width: 24px; min-height: 24px; margin: -4px; }
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }

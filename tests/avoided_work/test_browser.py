@@ -430,6 +430,8 @@ def test_a_print_has_picture_and_words_below_each_other(page: Page, app_url: str
 
 def test_no_barrier_for_assistive_tools(page: Page, app_url: str, axe: Callable[[Page], list[str]]) -> None:
     open_page(page, app_url, "tokens=5&premise=3")
+    page.locator(".numbers-of summary").first.click()
+    expect(page.locator(".numbers-of").first.get_by_role("rowheader", name="scores")).to_be_visible()
     for step in (STEP["k"], STEP["scores"], READ, WAYS):
         go(page, step)
         assert axe(page) == []

@@ -68,3 +68,30 @@ def test_before_a_class_the_sentence_and_the_numbers_that_matter_can_be_read_and
     if name == "avoided_work":  # it has texts and charts below its scene
         expect(page.locator(".numbers-of")).to_have_count(3)
     expect(page.locator(":is(.stMarkdown, .stHtml) :is(p, h4, summary):visible")).to_have_count(0)
+
+
+#: What the other parts of prompt caching show at first, and what in it matters.
+PARTS = ((".mistakes", ".tk"), (".documents", "td b"), (".prices", "td b"), (".machines", ".line b"))
+
+
+def test_each_part_of_prompt_caching_fits_before_a_class(page: Page, app_url: str) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.goto(f"{app_url}/prompt_caching?part=2&present=1")
+    root = page.locator(".scene-root.presenting")
+
+    def fits(matters: str) -> None:
+        for width, height in ((1024, 768), (1920, 1080)):
+            page.set_viewport_size({"width": width, "height": height})
+            seen: dict[str, Any] = root.evaluate(LOOK, matters)
+            assert (seen["small"], seen["cut"] <= 1, seen["found"] > 3) == ([], True, True), seen
+
+    for number, (part, matters) in enumerate(PARTS, start=2):
+        expect(root.locator(part)).to_be_visible()
+        fits(matters)
+        if part == ".mistakes":  # and once it is told what became of the rows
+            root.locator(".predict .show").click()
+            expect(root.locator(".became .line")).to_be_visible()
+            fits(".layer-row b")
+        if number <= len(PARTS):
+            page.keyboard.press("ArrowRight")
