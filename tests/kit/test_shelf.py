@@ -55,7 +55,7 @@ def test_several_threads_make_it_once() -> None:
         return Thing(1)
 
     def ask(_: int) -> Thing:
-        together.wait(30)
+        together.wait(60)
         return shelf.get("one", make)
 
     with ThreadPoolExecutor(8) as threads:
