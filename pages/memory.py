@@ -24,8 +24,14 @@ STYLE = """<style>
   .st-key-calculator > [data-testid="stLayoutWrapper"] > .stHorizontalBlock { flex-wrap: wrap; gap: 1rem; }
   .st-key-calculator > [data-testid="stLayoutWrapper"] > .stHorizontalBlock > .stColumn { min-width: 100%; }
 }
-/* On a phone the answer stays in sight above what is typed, and a table's columns fit. */
+/* On a phone the answer stays in sight above what is typed, and a table's columns fit. The controls come
+   below what a part says, until a scene is asked for them. */
 @media (max-width: 640px) {
+  body:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(> .st-key-controls) { order: 1; }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-path_foot) { order: 2; }
+  .st-key-m_part [role="radiogroup"] { flex-wrap: nowrap; overflow-x: auto; scrollbar-width: none; }
+  .st-key-m_part button { flex: none; }
+  .st-key-m_part [data-selected="true"] { scroll-initial-target: nearest; }
   .st-key-calculator > [data-testid="stLayoutWrapper"] > .stHorizontalBlock { flex-flow: column; }
   .stColumn:has(.kv-sizes), .stColumn > .stVerticalBlock:has(.kv-sizes) { display: contents; }
   .stElementContainer:has(.kv-sizes) { position: sticky; top: 2.7rem; z-index: 5; order: -1;

@@ -13,12 +13,19 @@ from kvengine.hardware import cores, devices, dtypes
 
 ROOM = 64  # positions that a long prompt leaves to generate into
 
+# On a phone what the page is about stands above the controls.
+STYLE = """<style>
+@media (max-width: 640px) { [data-testid="stLayoutWrapper"]:has(> .st-key-t_lead) { order: -1; } }
+</style>"""
+
 LAB.warm_up()  # the measuring process starts while the page is read
 config, ids = card().config, prompt_ids()
 kept_ids = ids[: config.max_seq_len - ROOM]
 
-st.header(tell("page.title"), anchor=False)
-prose(tell("page.lead"))
+st.html(STYLE)
+with st.container(key="t_lead"):
+    st.header(tell("page.title"), anchor=False)
+    prose(tell("page.lead"))
 with st.container(horizontal=True, vertical_alignment="center"):
     with st.popover(tell("page.measure_with"), icon=":material/memory:"):
         device = st.segmented_control(
