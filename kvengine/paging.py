@@ -164,6 +164,8 @@ class _Blocks:
 def _check(requests: Sequence[Request], places: int, longest: int, block: int | None) -> None:
     if not 1 <= len(requests) <= MOST_REQUESTS:
         raise TraceError(f"There are {len(requests)} requests; 1 to {MOST_REQUESTS} can be served here.")
+    if longest < 1:
+        raise TraceError(f"A row of {longest:,} places holds no token; choose 1 or more.")
     for number, request in enumerate(requests, start=1):
         if not 0 <= request.arrives < MOST_STEPS:
             raise TraceError(

@@ -84,6 +84,8 @@ def test_impossible_requests_get_a_sentence(trace: list[Request], said: str) -> 
 def test_a_memory_without_room_for_a_row_gets_a_sentence() -> None:
     with pytest.raises(TraceError, match="does not fit"):
         simulate([Request(0, 1, 1)], places=64, longest=100)
+    with pytest.raises(TraceError, match="A row of -1 places holds no token"):
+        simulate([Request(0, 1, 1)], places=64, longest=-1)
 
 
 @pytest.mark.parametrize("block", [1, 3, 16])
