@@ -93,6 +93,8 @@ def test_a_mistake_is_guessed_then_shown_layer_by_layer(page: Page, app_url: str
     assert rows[-1] == "layer 0, V: 64 read, 40 the same, but computed again, 1 came out differently"
     assert rows[0].endswith("64 read, 7 the same, but computed again, 34 came out differently")
     button(page, WORDS["mistake"]["temperature"]["name"]).click()
+    # Until the page has turned, a click on an answer is one to the question before.
+    expect(page.locator(".what")).to_contain_text("The same prompt again, at temperature 1")
     page.get_by_role("button", name="96 of 105 tokens").click()
     expect(page.locator(".predict .verdict")).to_have_text("✓ Right.")
     expect(page.locator(".predict .right-so-far")).to_have_text("Right so far: 1 of 2 in this session.")
@@ -100,7 +102,6 @@ def test_a_mistake_is_guessed_then_shown_layer_by_layer(page: Page, app_url: str
     page.reload()
     expect(page.locator(".what")).to_contain_text("The same prompt again, at temperature 1")
     button(page, WORDS["mistake"]["tie"]["name"]).click()
-    # Until the page has turned, a click on "show me" is an answer to the question before.
     expect(page.locator(".what")).to_contain_text(WORDS["mistake"]["tie"]["what"])
     button(page, WORDS["mistakes"]["show"]).click()
     # Which of both it is, the processor's rounding decides.
