@@ -212,11 +212,8 @@ class Stream:
 
 #: First rows that are kept beside the window.
 FIRSTS = (0, 1, 4)
-#: The window of which all is told, and those that have points more in the chart.
-SHOWN = 64
-WINDOWS = (32, 128)
-#: A longer text has room for a wide one.
-WIDE = 256
+#: The window of which all is told; those that have points more in the chart; a wide one, for a longer text.
+SHOWN, WINDOWS, WIDE = 64, (32, 128), 256
 
 
 @dataclass(frozen=True)
@@ -224,6 +221,7 @@ class FirstPoint:
     """A model with a window and so many first rows; without a window, with the full cache and a `look` at it.
 
     `silent`: the values of the first row count as zeros; `swapped`: another token stands first in the text.
+    `texts` are the losses of which `loss` is the mean, where all texts are equally long.
     """
 
     model: str
@@ -233,12 +231,13 @@ class FirstPoint:
     loss: float
     look: FirstRow | None = None
     swapped: bool = False
+    texts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Tried:
     """A model, its texts, the first token that counts, one to stand in the first one's place, and the windows
-    with a point more in its chart. `briefly`: only what a window with and without the first row costs."""
+    with a point more in its chart. `briefly`: only what a window with and without first rows costs."""
 
     name: str
     texts: tuple[tuple[int, ...], ...]
@@ -250,10 +249,10 @@ class Tried:
     def plan(self) -> list[tuple[int | None, int, bool, bool]]:
         """Window, first rows, silent, swapped: in the order in which they are measured."""
         plan: list[tuple[int | None, int, bool, bool]] = [(None, 0, False, False)]
-        plan += [(SHOWN, firsts, False, False) for firsts in (0, 1)]
+        plan += [(SHOWN, firsts, False, False) for firsts in FIRSTS]
         if self.briefly:
             return plan
-        plan += [(SHOWN, 1, True, False), (SHOWN, 4, False, False)]
+        plan += [(SHOWN, 1, True, False)]
         plan += [(SHOWN, 0, False, True), (SHOWN, 1, False, True), (None, 0, False, True)]
         return plan + [(window, firsts, False, False) for window in self.windows for firsts in FIRSTS]
 
@@ -280,7 +279,8 @@ class FirstToken:
                     nats = [masked_losses(model, ids, policy, silent=silent)[of.late :] for ids in texts]
                     look = None if window else _mean([first_row(model, ids) for ids in texts])
                     loss = float(np.concatenate(nats).mean())
-                    yield FirstPoint(of.name, window, firsts, silent, loss, look, swapped)
+                    each = tuple(float(one.mean()) for one in nats)
+                    yield FirstPoint(of.name, window, firsts, silent, loss, look, swapped, each)
 
 
 def _policy(window: int | None, firsts: int) -> Policy:

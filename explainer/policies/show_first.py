@@ -1,7 +1,7 @@
 """The first token: the same windows on a small model and on a real one, with and without it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import streamlit as st
@@ -10,11 +10,11 @@ from explainer.kit import cache, sheet
 from explainer.kit.charts import chart, palette, prose
 from explainer.kit.lab import LAB
 from explainer.kit.runs import begin, polling, watched
-from explainer.policies import figures
+from explainer.policies import figures, pairs
 from explainer.policies.controls import save
 from explainer.policies.kept import gathered
 from explainer.policies.measure import FIRSTS, LATE, SHOWN, WIDE, WINDOWS, FirstPoint, FirstToken, Tried
-from explainer.policies.show_loss import setting, small, stories
+from explainer.policies.show_loss import LENGTH, setting, small, stories
 from explainer.policies.words import TEXTS, label, nats, percent, tell
 from kvengine.forgetting import FirstRow
 from kvengine.weights import SMOLLM2
@@ -50,6 +50,12 @@ def first() -> None:
             [label(f"first.guess_{answer}") for answer in ("token", "place", "values")],
             key="p_first_why",
         )
+        if pairs.models():
+            st.segmented_control(
+                label("pairs.guess"),
+                [label(f"pairs.guess_{answer}") for answer in ("weights", "training", "both", "neither")],
+                key="p_first_pairs",
+            )
     with st.expander(label("first.texts_title")):
         st.text(TEXTS["prose"])
         for story in TEXTS["stories"]:
@@ -87,7 +93,9 @@ def _first(was_polling: bool) -> None:
         with column:
             _model([p for p in points if p.model == name], name, is_small=name != theirs)
     if not found.run.active:
-        _why({name: [p for p in points if p.model == name] for name in measured}, ours, theirs)
+        listed = [name for name in measured if not name.startswith(pairs.FOLDER)]
+        _why({name: [p for p in points if p.model == name] for name in listed}, ours, theirs)
+        _pairs(points)
         if len(points) < found.size:
             prose(tell("first.rest", done=len(points), all=found.size))
         save(sheet.to_csv([_row(point) for point in points]), "first-row")
@@ -189,8 +197,26 @@ def _why(points: dict[str, list[FirstPoint]], ours: str, theirs: str | None) -> 
     )
 
 
+def _pairs(points: list[FirstPoint]) -> None:
+    """What models show that differ in one thing alone."""
+    cards = pairs.models()
+    if not pairs.measured(points, tuple(cards)):
+        return
+    st.subheader(label("pairs.title"), anchor=False)
+    prose(tell("pairs.text", window=SHOWN, texts=len(TEXTS["stories"])))
+    st.table(pairs.rows(points, cards))
+    guess = st.session_state.get("p_first_pairs")
+    guessed = tell("pairs.guessed", guess=guess) if guess else ""
+    prose(f"{guessed} **{tell(f'pairs.sum_{pairs.answer(points)}')}**")
+    for line in pairs.lines(points, cards):
+        prose(line)
+    prose(pairs.attention(points, LENGTH))
+    prose(tell("pairs.limits"))
+
+
 def _tried(ours: str, theirs: str | None) -> tuple[Tried, ...]:
-    """The small model, the real one, and the other small ones, whose heads differ, in brief."""
+    """The small model; in brief the pairs and the others that ship, which differ in their heads; last the
+    real one, which takes longest."""
 
     def one(
         name: str,
@@ -202,12 +228,17 @@ def _tried(ours: str, theirs: str | None) -> tuple[Tried, ...]:
     ) -> Tried:
         return Tried(name, texts, late, cache.tokenizer(name).encode_part(OTHER)[0], briefly, windows)
 
-    models = [one(ours, stories(ours), LATE)]
-    if theirs:
-        prose_ids = tuple(cache.tokenizer(theirs).encode(TEXTS["prose"]))
-        models.append(one(theirs, (prose_ids,), REAL_LATE, windows=(*WINDOWS, WIDE)))
-    others = [card.name for card in cache.cards() if card.name != ours]
-    return (*models, *(one(name, stories(name), LATE, briefly=True) for name in others))
+    first = one(ours, stories(ours), LATE)
+    others = [
+        one(card.name, stories(card.name), LATE, briefly=True) for card in cache.cards() if card.name != ours
+    ]
+    # The pairs share the tokenizer of the models that ship, so these are their tokens too.
+    paired = [replace(first, name=name, briefly=True) for name in pairs.models() if name != pairs.SHIPPED]
+    models = (first, *paired, *others)
+    if theirs is None:
+        return models
+    prose_ids = tuple(cache.tokenizer(theirs).encode(TEXTS["prose"]))
+    return (*models, one(theirs, (prose_ids,), REAL_LATE, windows=(*WINDOWS, WIDE)))
 
 
 def _total(models: Sequence[Tried]) -> int:
@@ -230,6 +261,7 @@ def _looks(points: list[FirstPoint]) -> list[FirstRow]:
 
 def _row(point: FirstPoint) -> dict[str, object]:
     """A point as a row of a file; what was not looked at is left empty."""
-    row = {name: "" if value is None else value for name, value in asdict(point).items() if name != "look"}
+    row = {name: "" if value is None else value for name, value in asdict(point).items()}
+    del row["look"], row["texts"]
     look = asdict(point.look) if point.look else {"weight": "", "length": "", "taken": ""}
     return row | {f"first_row_{name}": value for name, value in look.items()}
