@@ -5,9 +5,9 @@ One recipe for all seven, so that they differ in their heads alone. A text file 
 dropout hangs on its taps.
 
 The models in `kvengine/checkpoints/pairs` differ in size alone, or in the length of their training alone:
-`--d-model 64 --only 4-4 --steps 512 --batch-tokens 2048 --learning-rate 3e-3 --dropout 0`, with 4,096 steps for
-the longer training, and `--d-model 128 --only 8-8` for the larger one; the tokenizer that ships was copied into
-the directory before.
+`--d-model 64 --only 4-4 --steps 512 --batch-tokens 2048 --learning-rate 3e-3 --dropout 0`; the one that was
+trained longer has 4,096 steps, the larger one `--d-model 128 --only 8-8`. The tokenizer that ships was copied
+into the directory before.
 """
 
 import argparse

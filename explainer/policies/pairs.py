@@ -91,7 +91,7 @@ def rows(points: Sequence[FirstPoint], cards: Mapping[str, ModelCard]) -> list[d
             _millions(card.tokens_seen or 0),
             *(nats(found[at].loss) for at in (None, *FIRSTS)),
             nats(cost(points, name)),
-            percent(weight(points, name)),
+            percent(weight(points, name), 1),
         ]
         columns = ("weights", "tokens", "full", "n0", "n1", "n4", "cost", "weight")
         table.append({label(f"pairs.columns.{c}"): value for c, value in zip(columns, values, strict=True)})
@@ -122,9 +122,9 @@ def lines(points: Sequence[FirstPoint], cards: Mapping[str, ModelCard]) -> list[
 
 def attention(points: Sequence[FirstPoint], tokens: int) -> str:
     """What the first row gets of the attention, which is not what it is worth."""
-    weights = [percent(weight(points, name)) for name in (BASE, LONG, LARGE, SHIPPED)]
+    weights = [percent(weight(points, name), 1) for name in (BASE, LONG, LARGE, SHIPPED)]
     names = ("base", "long", "large", "shipped")
-    return tell("pairs.attention", even=percent(evenly(tokens)), **dict(zip(names, weights, strict=True)))
+    return tell("pairs.attention", even=percent(evenly(tokens), 1), **dict(zip(names, weights, strict=True)))
 
 
 def answer(points: Sequence[FirstPoint]) -> str:

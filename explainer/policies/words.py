@@ -10,9 +10,9 @@ TEXTS = words_of(Path(__file__).with_name("texts.toml"))
 
 
 def nats(x: float) -> str:
-    """A loss, with a real minus sign."""
-    return f"{x:.3f}".replace("-", "−") if x == x else "–"
+    """A loss, with a real minus sign, and none before zeros alone."""
+    return f"{x:z.3f}".replace("-", "−") if x == x else "–"
 
 
-def percent(x: float) -> str:
-    return f"{100 * x:.0f}\u00a0%"  # kept on one line
+def percent(x: float, digits: int = 0) -> str:
+    return f"{100 * x:.{digits}f}\u00a0%"  # kept on one line

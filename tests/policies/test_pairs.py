@@ -155,7 +155,7 @@ def test_what_is_said_of_size_and_length_follows_from_the_runs(
     words = "\n".join(str(node.value) for node in app.markdown).replace("\\", "")
     assert f"You guessed: Both. **{tell(f'pairs.sum_{right}')}**" in words
     assert f"loses 0.010 nats after 1.0 million tokens, and {nats(costs[LONG])} after 8.4" in words
-    assert "gets 30\u00a0% in the first model" in words
+    assert "gets 30.0\u00a0% in the first model" in words
     assert len(app.table) == 1
     assert not pairs.measured(found[:-1], MODELS)
 
