@@ -26,10 +26,13 @@ from streamlit.testing.v1 import AppTest
 
 from explainer.ahead import links
 from explainer.avoided_work.scene import operands as compared_operands
+from explainer.code.scene import wording as of_code
 from explainer.kit.cache import RECOMPUTATIONS, WALKS, cards, further, model
 from explainer.kit.encode import pack
 from explainer.kit.proving import PROOFS
+from explainer.kit.wording import Wording, packed
 from explainer.walkthrough.scene import found, hidden_rows, words
+from explainer.why_k_and_v.scene import wording as of_why_k_and_v
 from kvengine import KVEngineError, Transformer
 
 #: Seconds between two collections. Streamlit's own, after every run, took half of a class's time
@@ -38,6 +41,9 @@ COLLECT_EVERY = 5.0
 
 #: Seconds that a browser keeps what never changes under its address.
 YEAR = 365 * 24 * 3600
+
+#: By page, what its scene says whatever run it shows.
+WORDINGS: Mapping[str, Wording] = {"why_k_and_v": of_why_k_and_v, "code": of_code}
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -94,6 +100,7 @@ def routes() -> list[Route]:
     return [
         Route("/notes", _notes),
         Route("/operands/words/{name}", _words),
+        Route("/operands/wording/{page}", _wording),
         Route("/operands/weights/{name}/{layer:int}", _weights),
         Route("/operands/walk/{key}/{layer:int}/{rows:int}", _walk),
         Route("/proofs/{key}", _proofs),
@@ -139,6 +146,14 @@ async def _words(request: Request) -> Response:
     return _arrays(words(config), seconds=YEAR)
 
 
+async def _wording(request: Request) -> Response:
+    """What a page says whatever it shows."""
+    said = WORDINGS.get(request.path_params["page"])
+    if said is None:
+        return PlainTextResponse("There is no wording of this page.", 404)
+    return _answer(packed(said), seconds=YEAR)
+
+
 async def _weights(request: Request) -> Response:
     try:
         found = await asyncio.to_thread(model, request.path_params["name"])
@@ -177,8 +192,12 @@ async def _recomputation(request: Request) -> Response:
 
 
 def _arrays(arrays: Mapping[str, Any], *, seconds: int) -> Response:
+    return _answer(pack(arrays), seconds=seconds)
+
+
+def _answer(packed: bytes, *, seconds: int) -> Response:
     headers = {"Cache-Control": f"private, max-age={seconds}"}
-    return Response(pack(arrays), media_type="application/octet-stream", headers=headers)
+    return Response(packed, media_type="application/octet-stream", headers=headers)
 
 
 # ---- what is served --------------------------------------------------------------------------------------

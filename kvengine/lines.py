@@ -8,7 +8,7 @@ and the multiplications are those that torch's own counter saw in between.
 import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
@@ -110,6 +110,7 @@ class Lines:
     step: Step
 
 
+@cache
 def tap_name(function: Function, node: ast.stmt) -> str | None:
     """The name under which a trace has what this statement makes, from its own text or the next one's."""
     block = next(
@@ -135,12 +136,19 @@ def tap_name(function: Function, node: ast.stmt) -> str | None:
 
 
 def decode_step(
-    model: Transformer, token_ids: Sequence[int], *, layer: int, use_cache: bool, sampler: Sampler = greedy
+    model: Transformer,
+    token_ids: Sequence[int],
+    *,
+    layer: int,
+    use_cache: bool,
+    sampler: Sampler = greedy,
+    count: bool = True,
 ) -> Lines:
     """Run the step that reads the last of `token_ids` and chooses the next token, and report its lines.
 
     With the cache the tokens before it are in it already, from a prefill; without it the pass takes them all.
-    The generation is `generate` itself. Errors are those of `Transformer.__call__`.
+    The generation is `generate` itself. To `count` multiplications takes most of the time; else they are 0.
+    Errors are those of `Transformer.__call__`.
     """
     last = len(token_ids) - 1
 
@@ -151,10 +159,11 @@ def decode_step(
     given = token_ids[:last] if use_cache and last else token_ids
     steps = generate(_Listening(model), given, max_new_tokens=2, use_cache=use_cache, sampler=choose)
     recorder = _Recorder(layer)
-    with FlopCounterMode(display=False) as recorder.counter, recorder.listening():
-        step = next(steps)
-        if step.position <= last:  # that was the prefill
+    with recorder.listening():
+        if len(given) < len(token_ids):
+            next(steps)  # the prefill
             recorder.begin()
+        with recorder.counter if count else nullcontext():
             step = next(steps)
     return Lines(list(recorder.ran.values()), recorder.executed, step)
 

@@ -5,11 +5,12 @@ import streamlit as st
 from explainer.code import changes, runs
 from explainer.code.choice import PARTS, CodeChoice
 from explainer.code.listing import pieces
-from explainer.code.scene import stop_called, stops_of_stages
-from explainer.code.words import WORDS, explained
+from explainer.code.scene import stop_called, stops_of_stages, wording
+from explainer.code.words import WORDS
 from explainer.kit import cache, scene, session
 from explainer.kit.controls import chosen, more_controls, shown
 from explainer.kit.slow import working
+from explainer.kit.wording import address
 from explainer.kit.words import say
 
 NAME = "code"
@@ -31,8 +32,7 @@ part = PARTS[own.part - 1]
 shared = {
     "part": part,
     "revision": session.revision(),
-    "words": {key: value for key, value in WORDS.items() if key not in ("line", "change", "parts")},
-    "terms": explained(),
+    "wording": address(NAME, wording),
 }
 temperature, seed = common.temperature, common.seed
 

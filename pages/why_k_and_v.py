@@ -5,6 +5,7 @@ import streamlit as st
 from explainer.kit import cache, scene, session
 from explainer.kit.encode import token_label
 from explainer.kit.slow import working
+from explainer.kit.wording import address
 from explainer.kit.words import say
 from explainer.why_k_and_v import runs
 from explainer.why_k_and_v import scene as drawn
@@ -72,6 +73,7 @@ data = {
     "row": own.row,
     "piece": own.piece,
     "name": own.name,
+    "wording": address(NAME, drawn.wording),
     "operands": [
         f"operands/weights/{card.name}/{layer}",
         f"operands/walk/{walk}/{layer}/{recorded.rows}",

@@ -21,7 +21,8 @@ from streamlit.runtime import app_session
 from websockets.sync.client import connect
 
 from explainer import ahead
-from explainer.server import keep_theme
+from explainer.kit.wording import address
+from explainer.server import WORDINGS, keep_theme
 from explainer.walkthrough.scene import version, words
 from kvengine import load_model
 from tools.server import Server
@@ -74,10 +75,20 @@ def test_the_walkthroughs_words_are_served_once_for_each_model(app_server: Serve
     assert unpacked(body) == json.loads(json.dumps(words(config)))
 
 
+@pytest.mark.parametrize("page", WORDINGS)
+def test_what_a_page_says_whatever_it_shows_is_served_by_the_address_that_it_is_sent(
+    app_server: Server, page: str
+) -> None:
+    status, body = get(app_server, f"/{address(page, WORDINGS[page])}")
+    assert status == 200
+    assert unpacked(body) == json.loads(json.dumps(WORDINGS[page]()))
+
+
 @pytest.mark.parametrize(
     "path",
     [
         "/operands/words/nobody",
+        "/operands/wording/nobody",
         "/operands/weights/nobody/0",
         "/operands/weights/..%2f..%2fetc/0",
         "/operands/weights/stories-1m-h8-kv8/4",

@@ -13,6 +13,26 @@ const LEAST_TALL = 260; // of the code, in px
 const BELOW = 20;
 const NARROW = 860; // from here on the words stand beside the code
 
+/** The run and what is said of it whatever ran: each stop with its words, each line of the source with its mark. */
+function whole(data) {
+  const stops = data.stops.map((stop) => ({ ...(data.line[stop.key] ?? data.line.other), ...stop }));
+  const files = data.files.map((file) => {
+    const ran = Object.entries(data.ran[file.module]);
+    const lines = file.lines.map((line) => {
+      const at = stops.findLastIndex(
+        ({ module, first, last }) => module === file.module && first <= line.n && line.n <= last,
+      );
+      return {
+        ...line,
+        ran: ran.find(([, marked]) => marked.includes(line.n))?.[0],
+        ...(at >= 0 && { stop: at }),
+      };
+    });
+    return { ...file, lines };
+  });
+  return { ...data, stops, files };
+}
+
 export function createRun(stage) {
   let scene = null; // what Python sent
   let listing = null;
@@ -165,7 +185,8 @@ export function createRun(stage) {
   }
 
   return {
-    update(data, kit, before) {
+    update(sent, kit, before) {
+      const data = whole(sent);
       scene = data;
       send = kit.send;
       const same = before?.id === data.id;

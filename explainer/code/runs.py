@@ -79,7 +79,7 @@ def step(
             runs = Runs(
                 cached=decode_step(run, ids, layer=layer, use_cache=True, sampler=draw),
                 naive=decode_step(run, ids, layer=layer, use_cache=False, sampler=draw),
-                before=decode_step(run, ids[:-1], layer=layer, use_cache=False, sampler=draw),
+                before=decode_step(run, ids[:-1], layer=layer, use_cache=False, sampler=draw, count=False),
             )
         words = tokenizer(name)
         data = scene(runs, run.config, words.texts(ids), words.token_text, layer=layer, head=head)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from explainer.code.listing import files
-from explainer.code.words import line_values, line_words
+from explainer.code.words import WORDS, explained, line_values, line_words
 from explainer.kit.encode import token_label
 from kvengine.compare import agree
 from kvengine.config import Config
-from kvengine.lines import Lines, Ran, Value, functions
+from kvengine.lines import FUNCTIONS, Lines, Ran, Value, functions
 
 #: Rows and columns of a tensor that are drawn; of more rows the first and the last ones.
 MOST_ROWS, FIRST_ROWS, MOST_COLUMNS = 16, 2, 16
@@ -48,8 +48,6 @@ def scene(
     following = token_label(text_of(runs.cached.step.token_id))
     naive = {_place(ran): ran for ran in runs.naive.ran}
     before = {_place(ran): ran for ran in runs.before.ran}
-    listed = files()
-    at = {(file["module"], line["n"]): line for file in listed for line in file["lines"]}
     memory = _memory(runs.cached, head // config.group_size)
     read = next(ran for ran in runs.cached.ran if ran.key == READ_KV)
     stops: list[dict[str, Any]] = []
@@ -57,8 +55,6 @@ def scene(
         other = naive.get(_place(ran))
         found = _Stop(ran, other, before.get(_place(ran)), config, head, text_of, memory)
         last = ran.node.end_lineno or ran.node.lineno
-        for n in range(ran.node.lineno, last + 1):
-            at[ran.function.module, n]["stop"] = len(stops)
         stops.append(
             {
                 "module": ran.function.module,
@@ -69,11 +65,9 @@ def scene(
                 "inside": ran.function.name == "generate" and ran.flops > 0,  # with all that it calls
                 "mult": [ran.flops // 2, other.flops // 2 if other else None],
                 "values": found.values(),
-                **line_words(ran.key),
+                "stage": line_words(ran.key).get("stage"),
             }
         )
-    for file in listed:
-        _mark(file, runs)
     return {
         "layer": layer,
         "head": head,
@@ -83,7 +77,7 @@ def scene(
         "values": line_values(
             config, labels, following, layer=layer, kv_bytes=_bytes(read), kv_times=read.times
         ),
-        "files": listed,
+        "ran": {module: _marks(module, runs) for module in FUNCTIONS},
         "stops": stops,
         "max_seq_len": config.max_seq_len,
     }
@@ -98,17 +92,22 @@ def _place(ran: Ran) -> tuple[str, int]:
     return ran.function.module, ran.node.lineno
 
 
-def _mark(file: dict[str, Any], runs: Runs) -> None:
-    """Say of each line whether it ran with the cache, without it, both times or never."""
-    statements = {line for function in functions(file["module"]) for line in function.statements}
-    documented = {line for function in functions(file["module"]) for line in function.doc}
-    for line in file["lines"]:
-        place = (file["module"], line["n"])
-        cached, naive = (place in run.executed for run in (runs.cached, runs.naive))
-        if line["n"] in statements and line["n"] not in documented:
-            line["ran"] = (
-                "both" if cached and naive else "cached" if cached else "naive" if naive else "never"
-            )
+def wording() -> dict[str, Any]:
+    """What no run changes: the source, and what is said, with holes for its values."""
+    said = {key: value for key, value in WORDS.items() if key not in ("line", "change", "parts")}
+    return {"files": files(), "line": WORDS["line"], "words": said, "terms": explained()}
+
+
+def _marks(module: str, runs: Runs) -> dict[str, list[int]]:
+    """The lines of a module that ran with the cache, without it, both times or never."""
+    statements = {line for function in functions(module) for line in function.statements}
+    documented = {line for function in functions(module) for line in function.doc}
+    found: dict[str, list[int]] = {"both": [], "cached": [], "naive": [], "never": []}
+    for line in sorted(statements - documented):
+        cached, naive = ((module, line) in run.executed for run in (runs.cached, runs.naive))
+        how = "both" if cached and naive else "cached" if cached else "naive" if naive else "never"
+        found[how].append(line)
+    return found
 
 
 class _Stop:

@@ -56,12 +56,18 @@ TextOf = Callable[[int], str]
 
 
 def scene(config: Config) -> dict[str, Any]:
-    """What no run changes: the stages and the words."""
+    """The shape of the model."""
     return {
         "n_layers": config.n_layers,
         "n_heads": config.n_heads,
         "n_kv_heads": config.n_kv_heads,
         "head_dim": config.head_dim,
+    }
+
+
+def wording() -> dict[str, Any]:
+    """What no run changes: the stages and the words, with holes for their values."""
+    return {
         "stages": stages(),
         "groups": list(WORDS["group"].values()),
         "words": {name: WORDS[name] for name in ("picture", "cell", "roles", "result", "holds", "name")}

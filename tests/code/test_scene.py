@@ -9,7 +9,7 @@ import torch
 
 from explainer.code import runs
 from explainer.code.listing import files, joined, pieces
-from explainer.code.scene import AGAIN, EMPTY, FRESH, READ, stop_called, stops_of_stages
+from explainer.code.scene import AGAIN, EMPTY, FRESH, READ, stop_called, stops_of_stages, wording
 from explainer.code.words import WORDS, explained
 from explainer.kit.units import byte_size
 from explainer.kit.words import names, terms_in
@@ -46,18 +46,20 @@ def test_the_sentences_name_only_what_is_there(data: dict[str, Any]) -> None:
     assert terms_in(WORDS) <= set(explained())
 
 
-def test_the_listing_is_the_source(data: dict[str, Any]) -> None:
-    for file in data["files"]:
+def test_the_listing_is_the_source() -> None:
+    for file in wording()["files"]:
         source = source_lines(file["module"])
         for line in file["lines"]:
             assert joined(line["pieces"]).removesuffix(" …") == source[line["n"] - 1]
 
 
-def test_a_stop_lies_on_the_lines_that_the_listing_marks(data: dict[str, Any]) -> None:
-    for i, stop in enumerate(data["stops"]):
-        (file,) = (file for file in data["files"] if file["module"] == stop["module"])
-        marked = [line["n"] for line in file["lines"] if line.get("stop") == i]
-        assert marked == list(range(stop["first"], stop["last"] + 1))
+def test_a_stop_lies_on_lines_of_the_listing_that_ran(data: dict[str, Any]) -> None:
+    listed = {file["module"]: [line["n"] for line in file["lines"]] for file in wording()["files"]}
+    for stop in data["stops"]:
+        lines = range(stop["first"], stop["last"] + 1)
+        ran = data["ran"][stop["module"]]
+        assert set(lines) <= set(listed[stop["module"]])
+        assert stop["first"] in ran["both"] + ran["cached"]
 
 
 def test_with_the_cache_the_history_is_read_and_without_it_made_again(stop: Any) -> None:
@@ -145,8 +147,14 @@ def test_any_token_can_be_shown_and_large_tensors_are_cut(position: int) -> None
 
 
 def test_what_ran_is_marked_line_by_line(data: dict[str, Any]) -> None:
-    lines = [line for file in data["files"] for line in file["lines"]]
-    ran = {joined(line["pieces"]).strip(): line.get("ran") for line in lines}
+    marks = {
+        (module, n): how for module, marked in data["ran"].items() for how in marked for n in marked[how]
+    }
+    ran = {
+        joined(line["pieces"]).strip(): marks.get((file["module"], line["n"]))
+        for file in wording()["files"]
+        for line in file["lines"]
+    }
     assert ran["cache = KVCache("] == "cached"
     assert ran["fresh = token_ids if cache is None else token_ids[cache.length :]"] == "both"
     assert ran["cache.advance(q_len)"] == "cached"
