@@ -32,7 +32,7 @@ STEP = """async (root) => {
 }"""
 
 # From an input to the frame after which the scene answers it.
-ANSWER = """([selector, attribute, before]) => new Promise((done) => {
+ANSWER = """([selector, attribute, before]) => new Promise((done, fail) => {
   const start = performance.now();
   const hosts = [...document.querySelectorAll('*')].filter((node) => node.shadowRoot);
   const root = hosts.map((host) => host.shadowRoot.querySelector('.scene-root')).find(Boolean);
@@ -40,6 +40,7 @@ ANSWER = """([selector, attribute, before]) => new Promise((done) => {
     const found = root.querySelector(selector);
     const now = attribute ? found?.getAttribute(attribute) : found?.textContent;
     const answered = now !== undefined && now !== before;
+    if (performance.now() - start > 30_000) return fail(`${selector} is the same 30 s after a change`);
     requestAnimationFrame(answered ? () => done(performance.now() - start) : look);
   };
   look();

@@ -93,7 +93,7 @@ PAGES: dict[str, tuple[Control, ...]] = {
     "code": (
         Control("another token", _next_token, ".so"),
         Control("another bug", _click(".stage", 1), ".told", path="?part=2", times=6),
-        ANOTHER_MODEL,
+        Control("another model", _press("Heads"), ".told", path="?at=k_all"),  # its shape is told there
         Control("another prompt", _prompt, ".so"),
     ),
 }
