@@ -12,7 +12,7 @@ from explainer.kit.choice import EXAMPLES
 from kvengine import load_model, load_tokenizer
 from kvengine.compare import State
 from kvengine.experiments import Premise, Recomputation, name_of, recompute, text_of_length
-from tests.waiting import holds, settles, sideways
+from tests.waiting import answered, holds, settles, sideways
 
 MODEL = load_model("stories-1m-h8-kv8")
 STEP = {key: step for step, key in enumerate(KEYS, start=1)}  # places on the rail
@@ -430,6 +430,8 @@ def test_a_print_has_picture_and_words_below_each_other(page: Page, app_url: str
 
 def test_no_barrier_for_assistive_tools(page: Page, app_url: str, axe: Callable[[Page], list[str]]) -> None:
     open_page(page, app_url, "tokens=5&premise=3")
+    expect(page.locator(".numbers-of")).to_have_count(3)
+    answered(page)
     page.locator(".numbers-of summary").first.click()
     expect(page.locator(".numbers-of").first.get_by_role("rowheader", name="scores")).to_be_visible()
     for step in (STEP["k"], STEP["scores"], READ, WAYS):

@@ -160,7 +160,7 @@ def test_batches_and_the_steps_of_the_trade_are_measured(page: Page, app_url: st
     open_part(page, app_url, "speed")
     page.get_by_role("button", name="Measure 1 to 32 texts at once").click()
     expect(page.get_by_text("were written in a batch and alone")).to_be_visible(timeout=3 * PATIENCE_MS)
-    rows = page.locator("table").first.locator("tbody tr")
+    rows = page.get_by_test_id("stTable").locator("tbody tr")
     expect(rows).to_have_count(6)
     expect(rows.locator(":is(td, th):first-child")).to_have_text(["1", "2", "4", "8", "16", "32"])
     rates = [float(row.locator("td, th").nth(2).inner_text().replace(",", "")) for row in rows.all()]
