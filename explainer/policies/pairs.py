@@ -89,11 +89,11 @@ def rows(points: Sequence[FirstPoint], cards: Mapping[str, ModelCard]) -> list[d
         values = [
             _millions(card.parameters),
             _millions(card.tokens_seen or 0),
-            *(nats(found[at].loss) for at in (None, *FIRSTS)),
-            nats(cost(points, name)),
+            nats(cost(points, name)),  # what matters most, where a phone shows it
+            *(nats(found[at].loss) for at in (*FIRSTS, None)),
             percent(weight(points, name), 1),
         ]
-        columns = ("weights", "tokens", "full", "n0", "n1", "n4", "cost", "weight")
+        columns = ("weights", "tokens", "cost", "n0", "n1", "n4", "full", "weight")
         table.append({label(f"pairs.columns.{c}"): value for c, value in zip(columns, values, strict=True)})
     return table
 
