@@ -35,16 +35,18 @@ class Shelf(Generic[K, V]):
             return found
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
-        with making:
-            found = self.peek(key)
-            if found is None:
-                found = make()
-                with self._lock:
-                    self._kept[key] = found
-                    self._shrink()
-        with self._lock:
-            self._making.pop(key, None)
-        return found
+        try:
+            with making:
+                found = self.peek(key)
+                if found is None:
+                    found = make()
+                    with self._lock:
+                        self._kept[key] = found
+                        self._shrink()
+            return found
+        finally:
+            with self._lock:
+                self._making.pop(key, None)
 
     def peek(self, key: K) -> V | None:
         """The result under `key` if it is there."""

@@ -64,7 +64,7 @@ def test_several_threads_make_it_once() -> None:
     assert all(thing is found[0] for thing in found)
 
 
-def test_what_cannot_be_made_is_tried_again() -> None:
+def test_what_cannot_be_made_is_tried_again_and_leaves_nothing() -> None:
     shelf: Shelf[str, Thing] = Shelf(100)
 
     def fail() -> Thing:
@@ -73,4 +73,5 @@ def test_what_cannot_be_made_is_tried_again() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
             shelf.get("one", fail)
+        assert not shelf._making
     assert shelf.get("one", lambda: Thing(3)).nbytes == 3
