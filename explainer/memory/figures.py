@@ -90,7 +90,8 @@ def _memory(
     )
     low = min(caches[0] / GB, weights) / 2 if log else 0.0
     high = max(here * (3 if log else 1.6), of.memory / GB * (2 if log else 0.0), weights * 1.3)
-    _gpu_lines(figure, of, palette, low, high, log=log)
+    starts = (weights, total[0], caches[0] / GB)
+    _gpu_lines(figure, of, starts, palette, low, high, log=log)
     kind = "log" if log else "linear"
     figure.update_xaxes(type=kind, exponentformat="none", separatethousands=True)
     figure.update_yaxes(type=kind, title="GB (10⁹ bytes)", exponentformat="none", separatethousands=True)
@@ -112,8 +113,20 @@ def _ticks(points: Sequence[int]) -> dict[str, Any]:
     return {"tickvals": chosen, "ticktext": names, "tickangle": 0}
 
 
-def _gpu_lines(figure: go.Figure, of: Sum, palette: Palette, low: float, high: float, *, log: bool) -> None:
-    """A line for each GPU, named at the left where its name has room; the chosen one first."""
+def _gpu_lines(
+    figure: go.Figure,
+    of: Sum,
+    starts: Sequence[float],
+    palette: Palette,
+    low: float,
+    high: float,
+    *,
+    log: bool,
+) -> None:
+    """A line for each GPU, named at the left where its name has room; the chosen one first.
+
+    A name stands above its line, and below where it would cover one of the curves, which begin at `starts`.
+    """
     place = (lambda y: (log10(y) - log10(low)) / (log10(high) - log10(low))) if log else (lambda y: y / high)
     lines = [(of.memory / GB, _cards(of), True)]
     lines += [(gpus()[key].memory / GB, gpus()[key].name, False) for key in SHOWN_GPUS]
@@ -127,6 +140,7 @@ def _gpu_lines(figure: go.Figure, of: Sum, palette: Palette, low: float, high: f
         )
         if all(abs(place(memory) - other) > APART for other in named):
             named.append(place(memory))
+            covers = any(0 <= place(start) - place(memory) < APART for start in starts if start > 0)
             figure.add_annotation(
                 xref="paper",
                 x=0.01,
@@ -134,7 +148,7 @@ def _gpu_lines(figure: go.Figure, of: Sum, palette: Palette, low: float, high: f
                 text=f"<b>{name}</b>" if chosen else name,
                 showarrow=False,
                 xanchor="left",
-                yanchor="bottom",
+                yanchor="top" if covers else "bottom",
                 bgcolor=palette.paper,
                 borderpad=0,
                 opacity=0.9,
