@@ -210,8 +210,8 @@ def unmasked() -> Tap:
 def from_storage(stored: Trace, without: Sequence[str]) -> Tap:
     """Puts the stored rows of an earlier pass in the place of those just computed.
 
-    In each line of the batch the rows of another operation, that of `without`, are lost instead: not a number
-    takes their place, and whatever reads one of them becomes not a number itself.
+    In each line of the batch the rows of another operation, that of `without`, are lost instead ("" is none):
+    not a number takes their place, and whatever reads one of them becomes not a number itself.
     """
     lost = [("embed", *forms("post")) if key == "x" else forms(key) for key in without]
 
@@ -270,26 +270,26 @@ def _last_row(model: Transformer, token_id: int, cache: KVCache) -> np.ndarray:
 
 
 def _read(model: Transformer, token_ids: Sequence[int], premise: Premise, stored: Trace) -> frozenset[str]:
-    """The operations whose stored rows the last row reads: those without which it has no logits.
+    """The operations whose stored rows the last row reads: those without which its logits change.
 
-    An experiment, not a way to generate: the whole text is run for each operation, with the stored rows in
-    the place of those computed again, but for that operation's, which are lost.
+    An experiment, not a way to generate: each operation has a line of a batch, in which the whole text is run
+    with the stored rows in the place of those computed again, and then once more with its own lost.
     """
     experiment = _tap(premise)
 
-    def replay(without: Sequence[str]) -> list[str]:
-        storage = from_storage(stored, without)
-        logits = model(
-            _batch(model, token_ids).expand(len(without), -1),
-            None,
-            lambda name, tensor: storage(name, experiment(name, tensor)),
-            last_only=True,
-        )
-        return [key for key, row in zip(without, logits[:, -1], strict=True) if row.isnan().any()]
+    def replay(without: Sequence[str]) -> np.ndarray:
+        storage, batch = from_storage(stored, without), _batch(model, token_ids).expand(len(without), -1)
+        logits = model(batch, None, lambda name, x: storage(name, experiment(name, x)), last_only=True)
+        return logits[:, -1].numpy(force=True)
 
     keys = ("x", *OPERATIONS)
     lines = max(1, 512 // len(token_ids))  # of one batch: their scores take memory
-    return frozenset(key for i in range(0, len(keys), lines) for key in replay(keys[i : i + lines]))
+    read: set[str] = set()
+    for some in (keys[i : i + lines] for i in range(0, len(keys), lines)):
+        # Held against the same line of the batch, whose sums are added up in the same order.
+        changed = (replay(some) != replay([""] * len(some))).any(axis=-1)
+        read.update(np.array(some)[changed].tolist())
+    return frozenset(read)
 
 
 def _compare(before: Trace, after: Trace, n_layers: int, operations: Collection[str]) -> dict[str, Compared]:
