@@ -34,7 +34,7 @@ def probabilities(logits: Tensor, temperature: float) -> Tensor:
     Temperature 0 draws nothing, and gives the model's own probabilities, those at temperature 1.
     On the CPU and in float64, so that a seed means the same text on every device.
     """
-    logits = logits.double().cpu()
+    logits = logits.cpu().double()  # mps has no float64
     # Less the largest first, which changes nothing, or a tiny temperature would divide it to infinity.
     return ((logits - logits.max()) / (temperature or 1.0)).softmax(dim=-1)
 
@@ -61,7 +61,7 @@ def sampler(
 
     def draw(logits: Tensor, position: int) -> int:
         # Sorted before the softmax, in which logits that hardly differ become equal probabilities.
-        logits, token_ids = logits.double().cpu().sort(descending=True, stable=True)
+        logits, token_ids = logits.cpu().double().sort(descending=True, stable=True)
         ordered = probabilities(logits, temperature)
         if top_k is not None:
             ordered[top_k:] = 0

@@ -252,6 +252,6 @@ def agreement(
         naive = model(torch.tensor([token_ids], device=model.device), last_only=True)[0, -1]
         done += 1
         same += int(naive.argmax()) == step.token_id
-        difference = max(difference, float((naive.double() - step.logits.double()).abs().max()))
+        difference = max(difference, float((naive.cpu().double() - step.logits.cpu().double()).abs().max()))
         token_ids.append(step.token_id)
     return Agreement(str(model.dtype).removeprefix("torch."), done, same, difference)

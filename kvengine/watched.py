@@ -118,7 +118,8 @@ class _Look:
         self.weights = np.zeros((total, total), dtype=np.float32)
         self.missed = np.zeros((total, total), dtype=np.float32)
         self.keys = np.zeros((total, model.config.head_dim), dtype=np.float32)
-        self._copies = torch.zeros(total, model.config.head_dim)  # not turned to any position
+        # The keys, not turned to any position.
+        self._copies = torch.zeros(total, model.config.head_dim, device=model.device, dtype=model.dtype)
         self._held: dict[str, Tensor] = {}
 
     def listen(self, name: str, tensor: Tensor) -> Tensor:
@@ -144,7 +145,8 @@ class _Look:
         q = _rotate(held["q"][0, self.head], cos[new], sin[new])
         k = _rotate(self._copies[:end], cos[:end], sin[:end])
         scores = q @ k.mT / self.model.config.head_dim**0.5
-        later = torch.arange(end)[None] > torch.arange(at, end)[:, None]
+        position = torch.arange(end, device=scores.device)
+        later = position[None] > position[at:, None]
         self.missed[new, :end] = scores.masked_fill(later, -torch.inf).softmax(dim=-1).numpy(force=True)
         for i in range(size - 1):  # inside a pass nothing is dropped
             self.kept[at + i, : at + i + 1] = 1
