@@ -12,7 +12,7 @@ PAGES = {
     "walkthrough": ("walkthrough?stage=4", "[data-matters]", 14),
     "avoided_work": ("avoided_work?op=8", ".name", 10),
     "why_k_and_v": ("why_k_and_v", ".fit, .card-name", 10),
-    "by_hand": ("by_hand?step=8", "td b", 4),
+    "by_hand": ("by_hand?step=8", "td :is(b, .how)", 8),
     "code": ("code", ".l.now", 1),
     "memory": ("memory", ".factor b, .total b", 6),
     "prompt_caching": ("prompt_caching", ".numbers b", 4),
