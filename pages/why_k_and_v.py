@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explainer.kit import cache, scene, session
+from explainer.kit.choice import titled
 from explainer.kit.encode import token_label
 from explainer.kit.slow import working
 from explainer.kit.wording import address
@@ -31,7 +32,7 @@ elif len(prompt) > LONGEST:
 history = max(1, min(len(prompt), LONGEST) - 1)
 shown = history + READERS
 position = changed_of(own, history)
-with working(card.name, say(WORDS["prompt"]["working"], name=card.name)) as progress:
+with working(card.name, say(WORDS["prompt"]["working"], name=titled(card.name))) as progress:
     parts = len(MISUSES) + 4  # each takes about as long as one of the others
     walk, recorded = cache.recording(
         card.name,
