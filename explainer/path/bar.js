@@ -173,24 +173,34 @@ function choosePath(path, page) {
 function foot(root) {
   const main = document.querySelector("[data-testid=stMain]");
   const page = document.querySelector(".stMainBlockContainer");
+  let tall = 0; // what the page has more of with it
   const tell = () => {
     root.replaceChildren(el("p.foot", {}, ...nextIdea()));
-    fit();
+    measure();
   };
-  function fit() {
-    if (!main) return;
+  function measure() {
+    if (!page) return;
+    root.hidden = true;
+    const without = page.offsetHeight;
     root.hidden = false;
-    const over = main.scrollHeight - main.clientHeight;
-    root.hidden = over > 0 && over <= root.offsetHeight;
+    tall = page.offsetHeight - without;
+    fit();
+  }
+  // At every step that makes the page higher or lower: only what is known is read, and written only if it is new.
+  function fit() {
+    if (!main || !page) return;
+    const without = page.offsetTop + page.offsetHeight - (root.hidden ? 0 : tall);
+    const hidden = without <= main.clientHeight && without + tall > main.clientHeight;
+    if (root.hidden !== hidden) root.hidden = hidden;
   }
   const undo = onWay(tell);
   const observer = new ResizeObserver(fit);
   if (page) observer.observe(page);
-  addEventListener("resize", fit);
+  addEventListener("resize", measure);
   tell();
   return () => {
     undo();
     observer.disconnect();
-    removeEventListener("resize", fit);
+    removeEventListener("resize", measure);
   };
 }
