@@ -172,7 +172,7 @@ function choosePath(path, page) {
 /** Drawn where it does not take a page that fits its screen beyond it: there, the bar has the same door. */
 function foot(root) {
   const main = document.querySelector("[data-testid=stMain]");
-  const page = document.querySelector(".stMainBlockContainer");
+  const page = /** @type {HTMLElement} */ (document.querySelector(".stMainBlockContainer"));
   let tall = 0; // what the page has more of with it
   const tell = () => {
     root.replaceChildren(el("p.foot", {}, ...nextIdea()));
