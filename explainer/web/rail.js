@@ -91,7 +91,7 @@ export function createRail(rail, scene, take, on) {
     const idea = last ? nextIdea() : [];
     const line = el("p", {}, why, why && idea.length ? " " : "", ...idea);
     ending.hidden = !line.textContent;
-    ending.classList.toggle("why", Boolean(why));
+    ending.classList.toggle("reasoned", Boolean(why));
     if (ending.innerHTML !== line.innerHTML) ending.replaceChildren(...line.childNodes);
   }
 
