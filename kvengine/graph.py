@@ -207,12 +207,6 @@ def forms(key: str) -> tuple[str, ...]:
     return tuple(name for name, owner in _TENSORS.items() if owner == key)
 
 
-def trace_names(n_layers: int) -> list[str]:
-    """The name of every tensor of a pass, in the order of computation."""
-    layers = [f"layers.{layer}.{name}" for layer in range(n_layers) for name in _TENSORS]
-    return [X.tensor, *layers, *(operation.tensor for operation in READOUT)]
-
-
 def arithmetic(
     keys: Iterable[str] = ("x", *OPERATIONS, "readout"), names: Mapping[str, str] | None = None
 ) -> dict[str, dict[str, Any]]:

@@ -85,7 +85,6 @@ class PagedRun:
     difference: float  # the largest between the logits of both
     table: tuple[int, ...]
     used_bytes: int  # of the blocks that hold tokens
-    tokens_bytes: int  # of the tokens alone
 
 
 @torch.inference_mode()
@@ -104,4 +103,4 @@ def paged_run(model: Transformer, prompt_ids: Sequence[int], steps: int, *, bloc
         difference = max(difference, float((expected - found).abs().max()))
         fresh = expected.argmax().view(1, 1)
         taken.append(int(fresh))
-    return PagedRun(tuple(taken), same, difference, paged.table, paged.used_bytes, plain.used_bytes)
+    return PagedRun(tuple(taken), same, difference, paged.table, paged.used_bytes)

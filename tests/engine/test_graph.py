@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 from kvengine import KVCache, Trace, Transformer, available_models, load_model, trace
 from kvengine.graph import (
+    _TENSORS,
     GRAPH,
     LAYER,
     OPERATIONS,
     READOUT,
     Operation,
+    X,
     arithmetic,
     forms,
     name_of,
     sizes,
-    trace_names,
 )
 from tests.engine.reference import random_ids, tiny_model
 
@@ -142,6 +143,12 @@ def test_each_operation_computed_from_its_inputs_by_its_kind_gives_the_trace(
     embedded = model.weights.embed[token_ids[0, start:]].numpy()
     assert np.array_equal(recorded[name_of("x", 0)][0], embedded)
     assert GRAPH["x"].shape(n) == embedded.shape
+
+
+def trace_names(n_layers: int) -> list[str]:
+    """The name of every tensor that the graph knows, in the order of computation."""
+    layers = [f"layers.{layer}.{name}" for layer in range(n_layers) for name in _TENSORS]
+    return [X.tensor, *layers, *(operation.tensor for operation in READOUT)]
 
 
 @pytest.mark.parametrize("name", [card.name for card in available_models()])
