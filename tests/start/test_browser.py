@@ -88,10 +88,37 @@ def test_the_triangles_are_those_of_the_two_runs(page: Page, app_url: str) -> No
             assert states(rows(page, side).nth(k)) == [before] * (len(PROMPT) + k - 1) + ["now"]
 
 
+#: From here on the play's timers run when `aWordLater` is called, and not by the clock: however long a test
+#: takes, no word comes meanwhile. `due` is how many there are.
+WORD_BY_WORD = """() => {
+  const { setTimeout, clearTimeout } = window;
+  const held = new Map();
+  let last = 0;
+  window.setTimeout = (run, ms, ...given) => {
+    if (ms !== 700) return setTimeout(run, ms, ...given);
+    held.set(`held ${++last}`, run);
+    return `held ${last}`;
+  };
+  window.clearTimeout = (id) => held.delete(id) || clearTimeout(id);
+  window.due = () => held.size;
+  window.aWordLater = () => {
+    const runs = [...held.values()];
+    held.clear();
+    for (const run of runs) run();
+  };
+}"""
+
+
 @pytest.mark.parametrize("stopped_by", ["key", "click", "p", "pause"])
 def test_whatever_the_learner_does_ends_the_play(page: Page, app_url: str, stopped_by: str) -> None:
     page.goto(app_url)
-    expect(rows(page, "naive").nth(1)).to_be_visible()
+    page.evaluate(WORD_BY_WORD)
+    expect(rows(page, "naive").first).to_be_visible()
+    settles(lambda: [] if page.evaluate("due()") == 1 else ["no word is to come"])
+    count = rows(page, "naive").count()
+    page.evaluate("aWordLater()")
+    expect(rows(page, "naive")).to_have_count(count + 1)
+    assert page.evaluate("due()") == 1
     if stopped_by == "click":
         page.locator(".lead").click()
     elif stopped_by == "pause":
@@ -99,9 +126,8 @@ def test_whatever_the_learner_does_ends_the_play(page: Page, app_url: str, stopp
     else:
         page.keyboard.press("Shift" if stopped_by == "key" else "p")
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
-    count = rows(page, "naive").count()
-    page.wait_for_timeout(1600)
-    assert rows(page, "naive").count() == count < PLAYED
+    assert page.evaluate("due()") == 0
+    assert rows(page, "naive").count() == count + 1 < PLAYED
 
 
 def test_the_arrows_write_and_take_back_words(page: Page, app_url: str) -> None:
