@@ -113,12 +113,31 @@ def test_its_tensors_lie_where_the_model_is() -> None:
     }
 
 
-def test_growing_changes_no_digit_and_takes_longer_with_every_row(outcomes: dict[str, Outcome]) -> None:
+def copied(change: str, rows: int) -> list[int]:
+    """Earlier rows of keys and values that each of so many appends, a row each, puts into other memory."""
+    kept, row = module(change)["Cache"](1, 2, 2, 16, rows), np.ones((2, 1, 16), np.float32)
+    found: list[int] = []
+    before: tuple[np.ndarray, ...] = ()
+    for _ in range(rows):
+        now = kept.update(0, row, row)
+        kept.advance(1)
+        pairs = zip(before, now, strict=False)
+        found.append(sum(was.shape[1] for was, new in pairs if not np.shares_memory(was, new)))
+        before = now
+    return found
+
+
+def test_growing_changes_no_digit_and_copies_every_row_at_every_append(outcomes: dict[str, Outcome]) -> None:
     assert outcomes["grow"].differences == outcomes["none"].differences
+    assert copied("none", 9) == [0] * 9
+    assert copied("grow", 9) == [2 * rows for rows in range(9)]
+
+
+def test_the_time_of_an_append_is_that_of_what_it_copies() -> None:
+    """A measured time, as the page shows it: the ratios are about 8 and 20, and 1 is enough."""
     config = load_model(NAME).config
     grown, placed = (time_appending(config, change) for change in ("grow", "none"))
-    assert grown.long > 2 * grown.short
-    assert grown.long > 2 * placed.long
+    assert grown.long > max(grown.short, placed.long)
 
 
 @pytest.mark.parametrize("change", ["offset", "mask"])
