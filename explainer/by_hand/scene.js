@@ -261,6 +261,8 @@ export default function byHand(root) {
     editor.show(data);
     if (!stepper) create();
     stepper.show(moved ? data.at : undefined);
+    if (before && !moved && before.key !== data.key)
+      stage.live.textContent = fill(data.words.ui.again, variant().values);
     beforePrint();
     room.measure();
   }

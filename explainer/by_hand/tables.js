@@ -125,7 +125,7 @@ export function dots({ label, top, heads, rows, rowRef, ref, first = [] }, { bla
         ...numbers(row, kind, rowRef, { blank: blank && kind !== "given" }),
         el("td.room", {}, blank ? "" : how(top.row, row)),
         ...results.map(({ text, kind: state, right }) => cell(text, state, { ref, blank, right })),
-        best && !blank ? el("td.best", {}, best) : null,
+        best && !blank ? el("td.best", {}, "←", el("span", {}, ` ${best}`)) : null,
       ),
     ),
   );

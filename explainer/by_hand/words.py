@@ -67,6 +67,9 @@ def values(given: Given, first: Round, second: Round, proof: tuple[float, int]) 
             f"best{i}": VOCABULARY[part.token_ids[best]],
             f"best_weight{i}": written(float(part.weights[best]), exact=fractions_in(part, given.numbers)[0]),
         }
+    own = np.array_equal(second.asked, second.q)  # else it is the mistake
+    found["which"] = "new" if own else "old"
+    found["asker"] = VOCABULARY[(second if own else first).token_ids[-1]]
     kind = "holds" if difference < _SAME else "broken"
     found["proof"] = WORDS["proof"][kind].format(words=n, numbers=numbers, difference=_size(difference))
     return found

@@ -23,7 +23,7 @@ export function createWork(scene, letters, { hidden = "" } = {}) {
     if (!isLn2 || text === "0") return text;
     return /^−?1$/.test(text) ? text.replace("1", "ln 2") : `${text} ln 2`;
   };
-  const queryName = isLn2 ? `${ui.q} = ln 2 ·` : ui.q;
+  const queryName = isLn2 ? `${ui.q}\u00a0= ln\u00a02\u00a0·` : ui.q;
 
   const weightsOf = (part) => `W_${part.toUpperCase()}${part === "q" && isLn2 ? " = ln 2 ·" : ""}`;
 
@@ -262,7 +262,7 @@ export function createWork(scene, letters, { hidden = "" } = {}) {
             row: scene.given.embed[j],
             kind: "given",
             results: [judged(i, logits[j], right[i].logits[j])],
-            best: j === next ? `← ${ui.next}` : "",
+            best: j === next ? ui.next : "",
           })),
           rowRef: "e",
           ref: "logit",
