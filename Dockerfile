@@ -18,7 +18,7 @@ COPY . .
 RUN pip install --no-deps -e . && python -m compileall -q app.py explainer kvengine pages
 
 FROM python:${PYTHON}-slim
-RUN useradd --system --uid 10001 --home-dir /tmp --shell /usr/sbin/nologin app
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin app
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app
@@ -28,5 +28,7 @@ USER 10001:10001
 EXPOSE 8501
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=2)"]
+# Without browser.serverAddress Streamlit asks a site outside, as it starts, for the address that it prints.
 CMD ["python", "-m", "streamlit", "run", "app.py", "--server.address=0.0.0.0", "--server.port=8501", \
-     "--server.headless=true", "--server.fileWatcherType=none", "--browser.gatherUsageStats=false"]
+     "--server.headless=true", "--browser.serverAddress=localhost", "--browser.gatherUsageStats=false", \
+     "--server.fileWatcherType=none"]
