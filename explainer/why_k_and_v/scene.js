@@ -135,9 +135,9 @@ export default function whyKAndV(root) {
   function showPicture() {
     const { picture } = stage;
     reading.hide();
-    fit();
+    const heights = fit();
     const now = views.visitOf(key());
-    if (now) visit.show(now, columnRoom());
+    if (now) visit.show(now, { ...columnRoom(), ...heights });
     above.textContent = views.stageOf(key()).title;
     const picking = picture.querySelector(".pick-token:focus");
     swap(picture, [above, ...(PICTURES[key()]?.() ?? [textsOf(scene, key()), visit.node])]);
@@ -158,23 +158,20 @@ export default function whyKAndV(root) {
     });
   }
 
-  /** Words and numbers grow with the room; the lines get what the rest leaves. */
+  /** Words and numbers grow with the room; the lines and the books get what the rest leaves, in pixels. */
   function fit() {
-    if (!size) return;
+    if (!size) return { book: 110, fan: 70 };
     const { width, height, wide, phone } = size;
     const zoom = phone ? 1 : Math.max(1, Math.min(1.5, width / 1400, height / 640));
     root.style.setProperty("font-size", `${(15 * zoom).toFixed(2)}px`);
     const more = key() === "name" || isExperiment(key()); // what stands above the visit
-    const free = height - (more ? 130 : 60) - (wide ? 0 : 40);
     if (size.presenting) {
       const rest = more ? height * 0.2 : height * 0.31; // beside the texts, which have their size
-      stage.picture.style.setProperty("--book", `${Math.round(rest * 0.5)}px`);
-      stage.picture.style.setProperty("--fan", `${Math.round(rest * 0.3)}px`);
-      return;
+      return { book: Math.round(rest * 0.5), fan: Math.round(rest * 0.3) };
     }
-    const part = (share, least, most) => `${Math.round(Math.max(least, Math.min(most, free * share)))}px`;
-    stage.picture.style.setProperty("--book", part(0.2, 72, 150));
-    stage.picture.style.setProperty("--fan", part(0.16, 38, 130));
+    const free = height - (more ? 130 : 60) - (wide ? 0 : 40);
+    const part = (share, least, most) => Math.round(Math.max(least, Math.min(most, free * share)));
+    return { book: part(0.2, 72, 150), fan: part(0.16, 38, 130) };
   }
 
   // ---- the stepper -----------------------------------------------------------------------------------

@@ -56,34 +56,23 @@ function fold(all, kept) {
 export function createVisit(words) {
   const node = el("div.visit", { role: "grid", "aria-label": words.label });
   let shown = null; // the visit that the cells hold
-  let built = ""; // the columns that stand there
   let columns = [];
   let parts = null;
 
   const gutter = (name, note, extra) =>
     el("div.gutter", { role: "rowheader" }, el("b", {}, name), el("span.note.quiet", {}, note), extra);
 
-  function build(visit, most) {
-    const weight = visit.weight;
-    const count = visit.position + 1;
-    columns = columnsOf(weight, count, most, [0, visit.best, visit.position, ...(visit.bright ?? [])]);
-    const name = JSON.stringify([columns, visit.labels.slice(0, count), visit.q.length]);
-    if (name === built) return;
-    built = name;
+  /** All but the columns. */
+  function frame() {
     const slip = cellRow("q");
     const home = cellRow("output");
     const tags = { q: el("small.tag"), k: el("small.tag"), v: el("small.tag") };
-    const cards = columns.map((column) => cardOf(visit, column));
-    const books = columns.map((column) => bookOf(visit, column));
-    const weights = columns.map((column) =>
-      el("div.fit", { role: "gridcell", tabindex: "-1", "data-part": "weight", "data-row": column.from }),
-    );
     const fans = [fan("down"), fan("up")];
     const asks = el("span.who");
     const takes = el("span.who");
     const next = el("span.writes");
-    parts = { slip, home, tags, cards, books, weights, fans, asks, takes, next };
-    node.style.setProperty("--n", String(columns.length));
+    const drawer = (spec) => el(`div.drawer${spec}`, { role: "none" });
+    const drawers = { cards: drawer(""), weights: drawer(""), books: drawer(".shelf") };
     node.replaceChildren(
       el(
         "div.v-row.asking-row",
@@ -92,24 +81,9 @@ export function createVisit(words) {
         el("div.desk", { role: "none" }, el("div.slip", { role: "none", "data-ref": "q" }, asks, slip)),
       ),
       fans[0],
-      el(
-        "div.v-row",
-        { role: "row" },
-        gutter(words.cards, words.cards_note, tags.k),
-        el("div.drawer", { role: "none" }, ...cards.map((card) => card.node)),
-      ),
-      el(
-        "div.v-row.fits",
-        { role: "row" },
-        gutter(words.fit, words.fit_note),
-        el("div.drawer", { role: "none" }, ...weights),
-      ),
-      el(
-        "div.v-row",
-        { role: "row" },
-        gutter(words.books, words.books_note, tags.v),
-        el("div.drawer.shelf", { role: "none" }, ...books.map((book) => book.node)),
-      ),
+      el("div.v-row", { role: "row" }, gutter(words.cards, words.cards_note, tags.k), drawers.cards),
+      el("div.v-row.fits", { role: "row" }, gutter(words.fit, words.fit_note), drawers.weights),
+      el("div.v-row", { role: "row" }, gutter(words.books, words.books_note, tags.v), drawers.books),
       fans[1],
       el(
         "div.v-row",
@@ -123,31 +97,55 @@ export function createVisit(words) {
         ),
       ),
     );
+    return { slip, home, tags, drawers, cards: [], books: [], weights: [], fans, asks, takes, next };
   }
 
-  function cardOf(visit, column) {
+  /**
+   * A place in the drawers for each column. One that stands there stays, whatever its token is now: a new one costs
+   * the browser its styles and its layout.
+   */
+  function build(visit, most) {
+    const bright = [0, visit.best, visit.position, ...(visit.bright ?? [])];
+    columns = columnsOf(visit.weight, visit.position + 1, most, bright);
+    if (shown?.q.length !== visit.q.length) parts = null;
+    parts ??= frame();
+    const { drawers, cards, books, weights } = parts;
+    columns.forEach(({ from, to, folded }, i) => {
+      if (cards[i]?.folded !== folded) {
+        cards[i] = place(drawers.cards, i, cardOf(folded));
+        books[i] = place(drawers.books, i, bookOf(folded));
+      }
+      weights[i] ??= place(drawers.weights, i, weightOf());
+      const label = folded ? fill(words.folded, { count: whole(to - from + 1) }) : visit.labels[from];
+      if (cards[i].name.title !== label) cards[i].name.textContent = cards[i].name.title = label;
+      for (const { box } of [cards[i], books[i], weights[i]]) box.dataset.row = String(from);
+    });
+    for (const made of [cards, books, weights])
+      for (const { node: gone } of made.splice(columns.length)) gone.remove();
+  }
+
+  function place(drawer, i, made) {
+    if (drawer.children[i]) drawer.children[i].replaceWith(made.node);
+    else drawer.append(made.node);
+    return made;
+  }
+
+  function cardOf(folded) {
     const cells = cellRow("k");
-    const label = column.folded
-      ? fill(words.folded, { count: whole(column.to - column.from + 1) })
-      : visit.labels[column.from];
-    const name = el("span.card-name", { role: "none", title: label }, label);
-    const box = el(
-      `div.card${column.folded ? ".folded" : ""}`,
-      { role: "none", "data-row": column.from },
-      name,
-      column.folded ? null : cells,
-    );
+    const name = el("span.card-name", { role: "none" });
+    const box = el(`div.card${folded ? ".folded" : ""}`, { role: "none" }, name, folded ? null : cells);
+    return { node: el("div.column", { role: "none" }, box), box, cells, name, folded };
+  }
+
+  function bookOf(folded) {
+    const cells = cellRow("v");
+    const box = el(`div.book${folded ? ".folded" : ""}`, { role: "none" }, folded ? null : cells);
     return { node: el("div.column", { role: "none" }, box), box, cells };
   }
 
-  function bookOf(visit, column) {
-    const cells = cellRow("v");
-    const box = el(
-      `div.book${column.folded ? ".folded" : ""}`,
-      { role: "none", "data-row": column.from },
-      column.folded ? null : cells,
-    );
-    return { node: el("div.column", { role: "none" }, box), box, cells };
+  function weightOf() {
+    const box = el("div.fit", { role: "gridcell", tabindex: "-1", "data-part": "weight" });
+    return { node: box, box };
   }
 
   const fan = (way) =>
@@ -198,10 +196,18 @@ export function createVisit(words) {
   /**
    * Show a visit in the room for its columns.
    * @param {Visit} visit
-   * @param {{width: number, least: number}} room of all columns together, and of one at least, in pixels
+   * @param {{width: number, least: number, fan: number, book: number}} room of all columns together, and of one at
+   *   least; the heights of the lines and of a book, in pixels
    */
-  function show(visit, { width, least }) {
+  function show(visit, { width, least, fan, book }) {
     build(visit, Math.max(6, Math.floor(width / least)));
+    // No variables: whatever is inside would be styled anew.
+    const { drawers, fans } = parts;
+    const across = `repeat(${columns.length}, minmax(0, 1fr))`;
+    drawers.cards.style.gridTemplateColumns = drawers.weights.style.gridTemplateColumns = across;
+    drawers.books.style.gridTemplate = `${book}px / ${across}`;
+    fans[0].style.height = `${fan}px`;
+    fans[1].style.height = `${0.72 * fan}px`;
     node.classList.toggle("tight", width / columns.length < UPRIGHT);
     shown = visit;
     const { position, states = {} } = visit;
@@ -220,7 +226,7 @@ export function createVisit(words) {
     columns.forEach((column, i) => {
       const { from, folded } = column;
       const own = from === position;
-      const [card, book] = [parts.cards[i], parts.books[i]];
+      const [card, book, fit] = [parts.cards[i], parts.books[i], parts.weights[i].box];
       const [state, other] = own ? ["fresh", "fresh"] : [states.k ?? "", states.v ?? ""];
       setState(card.box, state);
       setState(book.box, other);
@@ -229,11 +235,11 @@ export function createVisit(words) {
       for (const box of [card.box, book.box]) box.dataset.ref = refs.filter(Boolean).join(" ");
       card.cells.dataset.ref = "k";
       book.cells.dataset.ref = "v";
-      book.box.style.setProperty("--w", num(weights[i], 3).replace("−", "-"));
+      book.box.style.transform = `translateY(${(-15 * weights[i]).toFixed(2)}px)`;
       book.box.classList.toggle("taken", weights[i] >= 0.1);
       card.box.classList.toggle("taken", weights[i] >= 0.1);
-      parts.weights[i].textContent = weights[i] < FAINT ? "·" : num(weights[i], 2).replace("0.", ".");
-      parts.weights[i].classList.toggle("taken", weights[i] >= 0.1);
+      fit.textContent = weights[i] < FAINT ? "·" : num(weights[i], 2).replace("0.", ".");
+      fit.classList.toggle("taken", weights[i] >= 0.1);
       if (folded) return;
       fillCells(card.cells, visit.k.row(from), scales.k, `key of ${visit.labels[from]}`);
       fillCells(book.cells, visit.v.row(from), scales.v, `value of ${visit.labels[from]}`);
@@ -275,7 +281,7 @@ export function createVisit(words) {
       return { part, row, col, column, own };
     },
     clear() {
-      built = "";
+      parts = null;
       shown = null;
     },
   };
