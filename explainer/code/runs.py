@@ -45,10 +45,11 @@ LONGEST = 257
 
 @dataclass(frozen=True)
 class Kept:
-    """What a scene needs, and about what it takes of the memory."""
+    """What a scene needs, and about what it takes of the memory; `text` is the step's, with its new token."""
 
     data: dict[str, Any]
     nbytes: int
+    text: tuple[int, ...]
 
 
 #: Steps, a layer and head each: about 0.2 MB, however long the text is.
@@ -69,13 +70,18 @@ def step(
 
     The text is cut or continued to that token.
     """
-    key = identity("lines", name, token_ids[: position + 1], position, layer, head, temperature, seed)
+
+    def key(at: int) -> str:
+        return identity("lines", name, token_ids[: at + 1], at, layer, head, temperature, seed)
 
     def make() -> Kept:
         with computing(name):
             run = model(name)
             draw = sampler(temperature, seed=seed)
-            ids = text_of_length(run, token_ids, position + 1, sampler=draw)
+            # Behind the prompt, the step before this one has chosen the token.
+            before = STEPS.peek(key(position - 1)) if position >= len(token_ids) else None
+            known = before.text if before else token_ids
+            ids = text_of_length(run, known, position + 1, sampler=draw)
             runs = Runs(
                 cached=decode_step(run, ids, layer=layer, use_cache=True, sampler=draw),
                 naive=decode_step(run, ids, layer=layer, use_cache=False, sampler=draw),
@@ -83,9 +89,9 @@ def step(
             )
         words = tokenizer(name)
         data = scene(runs, run.config, words.texts(ids), words.token_text, layer=layer, head=head)
-        return Kept(data, 2 * MIB // 8)
+        return Kept(data, 2 * MIB // 8, (*ids, runs.cached.step.token_id))
 
-    return STEPS.get(key, make).data
+    return STEPS.get(key(position), make).data
 
 
 @dataclass(frozen=True)

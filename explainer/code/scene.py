@@ -15,7 +15,8 @@ from kvengine.compare import agree
 from kvengine.config import Config
 from kvengine.lines import FUNCTIONS, Lines, Ran, Value, functions
 
-#: Rows and columns of a tensor that are drawn; of more rows the first and the last ones.
+#: Rows and columns of a tensor that are drawn; of more rows the first and the last ones, which the
+#: browser knows from the shape.
 MOST_ROWS, FIRST_ROWS, MOST_COLUMNS = 16, 2, 16
 
 #: What a row is, as `state` says it.
@@ -62,10 +63,10 @@ def scene(
                 "last": last,
                 "key": ran.key,
                 "times": ran.times,
-                "inside": ran.function.name == "generate" and ran.flops > 0,  # with all that it calls
                 "mult": [ran.flops // 2, other.flops // 2 if other else None],
                 "values": found.values(),
-                "stage": line_words(ran.key).get("stage"),
+                # with all that it calls
+                **({"inside": True} if ran.function.name == "generate" and ran.flops > 0 else {}),
             }
         )
     return {
@@ -95,7 +96,13 @@ def _place(ran: Ran) -> tuple[str, int]:
 def wording() -> dict[str, Any]:
     """What no run changes: the source, and what is said, with holes for its values."""
     said = {key: value for key, value in WORDS.items() if key not in ("line", "change", "parts")}
-    return {"files": files(), "line": WORDS["line"], "words": said, "terms": explained()}
+    return {
+        "files": files(),
+        "line": WORDS["line"],
+        "words": said,
+        "terms": explained(),
+        "first_rows": FIRST_ROWS,
+    }
 
 
 def _marks(module: str, runs: Runs) -> dict[str, list[int]]:
@@ -157,9 +164,6 @@ class _Stop:
         return shape | {
             "kind": "mask" if mask else "tensor",
             "cells": matrix[rows, :MOST_COLUMNS].astype(np.float32),
-            "columns": matrix.shape[1],
-            "rows": rows,
-            "of": len(matrix),
             "state": [int(states[row]) for row in rows],
         }
 
@@ -174,7 +178,7 @@ class _Stop:
     def _part(self, value: Tensor) -> dict[str, Any]:
         """Which matrix of the tensor is drawn."""
         if value.ndim != 4:
-            return {"part": "", "index": 0}
+            return {}
         heads, c = value.shape[1], self.config
         if heads == c.n_heads:
             return {"part": f"head {self.head}", "index": self.head}
@@ -261,5 +265,6 @@ def stops_of_stages(stops: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     """The first line of each stage of the walkthrough, counted from 1."""
     found: dict[int, int] = {}
     for i, stop in enumerate(stops, start=1):
-        found.setdefault(stop["stage"], i)
-    return {stage: line for stage, line in found.items() if stage}
+        if stage := line_words(stop["key"]).get("stage"):
+            found.setdefault(stage, i)
+    return found

@@ -9,6 +9,12 @@ const FIRST = 3; // values written out
 
 const shapeOf = (shape) => (shape ? `[${shape.join(", ")}]` : "");
 
+/** The rows that are drawn: the first ones and the last ones. */
+function rowsOf({ shape, state }, scene) {
+  const left = (shape.at(-2) ?? 1) - state.length;
+  return state.map((_, i) => (i < scene.first_rows ? i : i + left));
+}
+
 /** @param {any} value from Python @param {any} scene @returns {HTMLElement} */
 export function showValue(value, scene) {
   const sides = ["cached", "naive"].filter((side) => value[side]);
@@ -57,13 +63,14 @@ function tokensOf(shown, side) {
 
 function gridOf(value, side, scale, scene) {
   const shown = value[side];
-  const lines = shown.rows.map((row, i) => {
+  const rows = rowsOf(shown, scene);
+  const lines = rows.map((row, i) => {
     const state = STATES[shown.state[i]];
     const cells = cellRow(side);
     const values = shown.cells.row(i);
     const line = el("div.v-row", { role: "row", "data-row": row, "data-state": shown.state[i] }, cells);
     line.classList.add(state);
-    if (i && row !== shown.rows[i - 1] + 1) line.classList.add("after-gap");
+    if (i && row !== rows[i - 1] + 1) line.classList.add("after-gap");
     if (state === "empty") line.classList.add("hollow");
     fillCells(cells, values, scale, `${value.name}, row ${row}`);
     values.forEach((x, col) => {
@@ -74,9 +81,9 @@ function gridOf(value, side, scale, scene) {
   });
   const grid = el("div.v-grid", { role: "grid", "aria-label": `${value.name}, ${side}` }, ...lines);
   grid.style.setProperty("--count", String(lines.length));
-  const newest = [...shown.cells.row(shown.rows.length - 1)].slice(0, FIRST);
+  const newest = [...shown.cells.row(rows.length - 1)].slice(0, FIRST);
   const texts = newest.map((x) => (shown.kind === "mask" ? (x ? "True" : "False") : num(x, 3)));
-  const dots = shown.columns > FIRST ? " …" : "";
+  const dots = shown.shape.at(-1) > FIRST ? " …" : "";
   return [grid, el("p.firsts", { title: scene.words.firsts }, el("code", {}, texts.join("  ") + dots))];
 }
 
@@ -89,7 +96,7 @@ export function describe(cell, col, stop, scene) {
   const value = stop.values[at];
   const shown = value[side];
   const row = Number(line.dataset.row);
-  const x = shown.cells.row(shown.rows.indexOf(row))[col];
+  const x = shown.cells.row(rowsOf(shown, scene).indexOf(row))[col];
   const lead = (shown.shape ?? []).slice(0, -2).map((n, axis) => (axis === 1 ? shown.index : 0));
   const index = shown.shape.length === 1 ? [col] : [...lead, row, col];
   return {
