@@ -17,7 +17,7 @@ from explainer.by_hand.words import ASKED_BEFORE, WORDS, multiplications
 from explainer.kit.encode import pack
 from explainer.kit.words import names, terms_in
 
-IN_THE_BROWSER = {"ui": {"divisor", "right", "n", "table", "row", "col", "shift"}}
+IN_THE_BROWSER = {"ui": {"divisor", "right", "n", "table", "row", "col", "shift", "next1", "next2"}}
 
 
 def drawn(**changes: str) -> dict[str, Any]:
@@ -78,7 +78,15 @@ def test_the_proof_holds_for_the_right_rounds_alone() -> None:
     proofs = {letters: variant["values"]["proof"] for letters, variant in drawn()["variants"].items()}
     assert proofs.pop("").endswith("The largest difference in 53 numbers is 0.")
     for said in proofs.values():
-        assert re.search(r"without the mistake\. Of 53 numbers the largest difference is 1\.\d{3}\.$", said)
+        assert re.search(r"without the mistake\. The largest difference in 53 numbers is 1\.\d{3}\.$", said)
+
+
+def test_the_words_name_the_query_that_is_asked() -> None:
+    variants = drawn()["variants"]
+    asked = {
+        letters: (found["values"]["which"], found["values"]["asker"]) for letters, found in variants.items()
+    }
+    assert (asked[""], asked["q"]) == (("new", "down"), ("old", "sat"))
 
 
 def test_where_no_query_asks_anything_no_mistake_makes_a_difference() -> None:
