@@ -144,7 +144,7 @@ class Front:
             if self._misses(scope) or self._is_foreign(scope):
                 await send({"type": "websocket.close", "code": 1008})
             else:
-                await self.app(scope, _bounded(receive), send)
+                await self.app(scope, _bounded(receive, send), send)
         elif scope["type"] == "http":
             refusal = self._misses(scope) or self._refused(scope)
             await (refusal or self.app)(scope, receive, self._with_headers(send))
@@ -190,12 +190,13 @@ class Front:
         return None
 
 
-def _bounded(receive: Receive) -> Receive:
-    """The same messages; one that is longer than any page sends ends the connection."""
+def _bounded(receive: Receive, send: Send) -> Receive:
+    """The same messages; one that is longer than any page sends ends the connection, with the code for that."""
 
     async def received() -> Message:
         message = await receive()
         if len(message.get("bytes") or message.get("text") or b"") > LONGEST_MESSAGE:
+            await send({"type": "websocket.close", "code": 1009, "reason": "The message is too long."})
             return {"type": "websocket.disconnect", "code": 1009}
         return message
 

@@ -188,8 +188,10 @@ def test_a_route_that_fails_tells_that_it_did_and_nothing_else() -> None:
 def test_a_message_longer_than_any_page_sends_ends_the_connection_and_no_other(app_server: Server) -> None:
     with opened(app_server) as other, opened(app_server) as socket:
         socket.send(b"\n" * (LONGEST_MESSAGE + 1))
-        with pytest.raises(websockets.ConnectionClosed):
+        with pytest.raises(websockets.ConnectionClosed) as closed:
             list(socket)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009  # "message too big", as the protocol has it
         assert other.ping().wait(90)
 
 
