@@ -6,7 +6,7 @@ import streamlit as st
 
 from explainer.kit import address, cache, scene, session
 from explainer.kit.choice import titled
-from explainer.kit.slow import working
+from explainer.kit.slow import Sketch, working
 from explainer.kit.words import say
 from explainer.start.choice import LONGEST, PLAYED, TRIED_LARGE, StartChoice
 from explainer.start.runs import outcomes, written
@@ -32,7 +32,9 @@ elif len(prompt) > LONGEST:
 
 ids = prompt[:LONGEST]
 temperature, seed = common.temperature, common.seed
-with working(card.name, say(WORDS["prompt"]["writing"], name=titled(card.name), words=PLAYED)) as progress:
+told = say(WORDS["prompt"]["writing"], name=titled(card.name), words=PLAYED)
+sides = tuple(WORDS["writer"][side]["title"] for side in ("naive", "cached"))
+with working(card.name, told, sketch=Sketch(NAME, WORDS["title"], say(WORDS["lead"]), sides)) as progress:
     key, found = written(card.name, ids, temperature=temperature, seed=seed, progress=progress)
 tried = {}
 # The choices are run when somebody is about to make one. What stands above the scene is the same in every

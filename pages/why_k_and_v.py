@@ -5,7 +5,7 @@ import streamlit as st
 from explainer.kit import cache, scene, session
 from explainer.kit.choice import titled
 from explainer.kit.encode import token_label
-from explainer.kit.slow import working
+from explainer.kit.slow import Sketch, working
 from explainer.kit.wording import address
 from explainer.kit.words import say
 from explainer.why_k_and_v import runs
@@ -32,7 +32,8 @@ elif len(prompt) > LONGEST:
 history = max(1, min(len(prompt), LONGEST) - 1)
 shown = history + READERS
 position = changed_of(own, history)
-with working(card.name, say(WORDS["prompt"]["working"], name=titled(card.name))) as progress:
+told = say(WORDS["prompt"]["working"], name=titled(card.name))
+with working(card.name, told, sketch=Sketch(NAME)) as progress:
     parts = len(MISUSES) + 4  # each takes about as long as one of the others
     walk, recorded = cache.recording(
         card.name,

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explainer.kit import cache, scene, session
 from explainer.kit.controls import chosen, shown
-from explainer.kit.slow import working
+from explainer.kit.slow import Sketch, working
 from explainer.kit.words import count
 from explainer.policies.choice import LONGEST, PoliciesChoice
 from explainer.policies.controls import budget_slider
@@ -36,7 +36,7 @@ def watching() -> None:
     if text == OWN and len(whole := session.prompt_ids()) > LONGEST:
         told = tell("page.prompt_long", tokens=count(len(whole), "token"), used=str(LONGEST))
         st.info(told, icon=":material/info:")
-    with session.errors_shown(), working(card.name) as progress:
+    with session.errors_shown(), working(card.name, sketch=Sketch(NAME)) as progress:
         key, found = pair(card.name, ids, rule, own.budget, common.layer, common.head, progress)
     scene.mount(
         NAME,

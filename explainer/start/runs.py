@@ -1,21 +1,20 @@
 """What the start page has run: the two writers with their times, and what comes of each choice to keep."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, combinations
 
 from explainer.kit.cache import MIB, computing, identity, large, model
 from explainer.kit.shelf import Shelf
+from explainer.kit.slow import Progress
+from explainer.kit.words import say
 from explainer.start.choice import MOST, PLAYED, TRIED, TRIED_LARGE
+from explainer.start.words import WORDS
 from kvengine import sampler
 from kvengine.keep import READABLE, Outcome, go_on
 from kvengine.writers import Times, Writing, measure, write
 
 #: How often each writer's text is timed. Of a real model once: its passes are long.
 RUNS, RUNS_LARGE = 3, 1
-
-#: Hears how much is done, and how much is wanted.
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,13 @@ def written(
         with computing(name):
             words, runs = (PLAYED, RUNS_LARGE) if large(name) else (MOST, RUNS)
             draw = sampler(temperature, seed=seed)
-            writing = write(run, token_ids, words=words, sampler=draw, progress=progress)
+
+            def heard(done: int, _: int) -> None:
+                progress(done, 2 * words, say(WORDS["prompt"]["word"], word=done + 1, words=words))
+
+            writing = write(run, token_ids, words=words, sampler=draw, progress=heard)
+            # The timing takes about as long. No pass is disturbed by being told of.
+            progress(words, 2 * words, say(WORDS["prompt"]["timing"]))
             return Written(writing, measure(run, writing, runs=runs))
 
     return key, _WRITINGS.get(key, make)

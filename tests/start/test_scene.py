@@ -61,7 +61,7 @@ def test_every_name_is_filled_in(model: Transformer, writing: Writing) -> None:
         "why": set(why_values(outcome)) | IN_THE_BROWSER["why"],
         "keep": set(data["values"]),
         "numbers": set(data["values"]),
-        "prompt": {"tokens", "used", "name", "words"},
+        "prompt": {"tokens", "used", "name", "words", "word"},
         "cell": IN_THE_BROWSER["cell"],
         "row": IN_THE_BROWSER["row"],
     }
