@@ -67,7 +67,7 @@ export function createVisit(words) {
     const slip = cellRow("q");
     const home = cellRow("output");
     const tags = { q: el("small.tag"), k: el("small.tag"), v: el("small.tag") };
-    const fans = [fan("down"), fan("up")];
+    const fans = [fanOf("down"), fanOf("up")];
     const asks = el("span.who");
     const takes = el("span.who");
     const next = el("span.writes");
@@ -148,7 +148,7 @@ export function createVisit(words) {
     return { node: box, box };
   }
 
-  const fan = (way) =>
+  const fanOf = (way) =>
     svg("svg", {
       class: `fan ${way}`,
       preserveAspectRatio: "none",
@@ -199,15 +199,15 @@ export function createVisit(words) {
    * @param {{width: number, least: number, fan: number, book: number}} room of all columns together, and of one at
    *   least; the heights of the lines and of a book, in pixels
    */
-  function show(visit, { width, least, fan, book }) {
+  function show(visit, { width, least, ...heights }) {
     build(visit, Math.max(6, Math.floor(width / least)));
     // No variables: whatever is inside would be styled anew.
     const { drawers, fans } = parts;
     const across = `repeat(${columns.length}, minmax(0, 1fr))`;
     drawers.cards.style.gridTemplateColumns = drawers.weights.style.gridTemplateColumns = across;
-    drawers.books.style.gridTemplate = `${book}px / ${across}`;
-    fans[0].style.height = `${fan}px`;
-    fans[1].style.height = `${0.72 * fan}px`;
+    drawers.books.style.gridTemplate = `${heights.book}px / ${across}`;
+    fans[0].style.height = `${heights.fan}px`;
+    fans[1].style.height = `${0.72 * heights.fan}px`;
     node.classList.toggle("tight", width / columns.length < UPRIGHT);
     shown = visit;
     const { position, states = {} } = visit;
