@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from explainer.files import Files
 from explainer.public import Front, Rules, on_error
 from explainer.rooms import routes as rooms
 from explainer.rooms.hub import Hub
@@ -40,6 +41,6 @@ app = st.App(
     FRAME,
     lifespan=lifespan,
     routes=[*routes(), *rooms.routes(hub)],
-    middleware=[Front.middleware(rules), Guard.middleware()],
+    middleware=[Front.middleware(rules), Guard.middleware(), Files.middleware()],
     exception_handlers={Exception: on_error(rules)},
 )

@@ -5,7 +5,7 @@ Streamlit has loaded all of its own, opened its connection and run the page.
 """
 
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import streamlit
@@ -17,17 +17,24 @@ _FIRST = "start"
 #: Streamlit's own parts that are loaded when a page first draws a scene.
 _PARTS = ("BidiComponent", "Html")
 
-_NAME = re.compile(r"[a-z_]{1,40}")
+#: Streamlit's own scripts come first: nothing of a scene runs before they have.
+_LATER = "fetchpriority=low"
+
 _IMPORTED = re.compile(r"""(?:from|import) ?["'](\.[^"']+)["']""")
 
 
-@lru_cache(maxsize=64)
 def links(path: str) -> str:
     """The `Link` header for the page at this path; empty where there is no page with a scene."""
-    name = path.strip("/") or _FIRST
-    room = _APP / name
-    if not _NAME.fullmatch(name) or not (room / "scene.js").is_file():
-        return ""
+    return _links().get(path.strip("/") or _FIRST, "")
+
+
+@cache
+def _links() -> dict[str, str]:
+    """By page; made once, since every request comes by here."""
+    return {scene.parent.name: _links_of(scene.parent) for scene in _APP.glob("*/scene.js")}
+
+
+def _links_of(room: Path) -> str:
     scene = _modules(_APP / "web" / "main.js", room / "scene.js")
     styles = [_APP / "web" / "kit.css", room / "scene.css"]
     index = (_STREAMLIT / "index.html").read_text(encoding="utf-8")
@@ -35,9 +42,9 @@ def links(path: str) -> str:
     own = [module for module in _modules(*parts) if module.name not in index]
     return ", ".join(
         [
-            *(f"<./{module.relative_to(_STREAMLIT)}>; rel=modulepreload" for module in own),
-            *(f"<{_address(module)}>; rel=modulepreload" for module in scene),
-            *(f"<{_address(style)}>; rel=preload; as=style" for style in styles),
+            *(f"<./{module.relative_to(_STREAMLIT)}>; rel=modulepreload; {_LATER}" for module in own),
+            *(f"<{_address(module)}>; rel=modulepreload; {_LATER}" for module in scene),
+            *(f"<{_address(style)}>; rel=preload; as=style; {_LATER}" for style in styles),
         ]
     )
 

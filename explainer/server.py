@@ -58,6 +58,7 @@ def warm_up(frame: Path) -> None:
     pages show of the default prompt are there from then on."""
     # One token through a small model is too little work to share between cores.
     torch.set_num_threads(1)
+    links("/")
     runtime = Runtime._instance
     try:
         visit = AppTest.from_file(str(frame), default_timeout=60).run()

@@ -1,6 +1,8 @@
 """What the server answers beside the pages: operands for a cell's arithmetic, and nothing of the source."""
 
+import gzip
 import json
+import os
 import re
 import runpy
 from http.client import HTTPConnection
@@ -14,19 +16,22 @@ import streamlit
 import websockets
 from google.protobuf.message import DecodeError
 from playwright.sync_api import Page, expect
+from starlette.testclient import TestClient
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
 from websockets.sync.client import connect
 
-from explainer import ahead
+from explainer import ahead, files
 from explainer.kit.wording import address
 from explainer.server import WORDINGS, keep_theme
 from explainer.walkthrough.scene import version, words
 from kvengine import load_model
 from tools.server import Server
 
+PACKAGE = Path(ahead.__file__).parent
+SCRIPT = next((Path(streamlit.__file__).parent / "static" / "static" / "js").glob("protobuf.*.js"))
 KINDS = {"<f4": np.float32, "|u1": np.uint8, "<u2": np.uint16}
 
 
@@ -133,6 +138,63 @@ def test_an_environment_behind_a_link_is_served_the_same(
     found = runpy.run_path(ahead.__file__)["links"]("/walkthrough")
     assert found == ahead.links("/walkthrough")
     assert "BidiComponent" in found
+
+
+def test_what_leads_to_a_page_is_found_once_however_many_files_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    named = ahead.links("/")
+    assert "start/scene.js" in named
+    monkeypatch.setattr(ahead, "_modules", lambda *entries: pytest.fail("looked for again"))
+    for i in range(2000):
+        assert not ahead.links(f"/static/js/part{i}.js")
+    assert ahead.links("/") == named
+
+
+@pytest.mark.parametrize(
+    ("path", "file", "caching"),
+    [
+        ("/_stcore/bidi-components/explainer.scene/web/main.js", PACKAGE / "web" / "main.js", "no-cache"),
+        ("/_stcore/bidi-components/explainer.bar/path/bar.css", PACKAGE / "path" / "bar.css", "no-cache"),
+        (f"/static/js/{SCRIPT.name}", SCRIPT, "public, immutable, max-age=31536000"),
+    ],
+)
+def test_a_browser_gets_a_file_compressed_and_only_once(
+    app_server: Server, path: str, file: Path, caching: str
+) -> None:
+    whole = get(app_server, path)[1]
+    address = urlsplit(app_server.url)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=90)
+    connection.request("GET", path, headers={"Accept-Encoding": "gzip, br"})
+    answer = connection.getresponse()
+    body = answer.read()
+    assert gzip.decompress(body) == whole == file.read_bytes()
+    assert len(body) < len(whole)
+    assert answer.headers["Cache-Control"] == caching
+    assert "Content-Security-Policy" in answer.headers
+    connection.request(
+        "GET", path, headers={"Accept-Encoding": "gzip", "If-None-Match": answer.headers["ETag"]}
+    )
+    again = connection.getresponse()
+    assert (again.status, again.read()) == (304, b"")
+    connection.close()
+
+
+def test_a_file_that_has_changed_is_packed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "web" / "new.js"
+    file.parent.mkdir()
+    monkeypatch.setattr(files, "_APP", tmp_path)
+    file.write_text("one")
+
+    async def elsewhere(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("asked for elsewhere")
+
+    client = TestClient(files.Files(elsewhere))
+    path = "/_stcore/bidi-components/explainer.scene/web/new.js"
+    assert client.get(path).text == "one"
+    file.write_text("two")
+    os.utime(file, ns=(1, 1))
+    assert client.get(path).text == "two"
 
 
 def test_half_a_symbol_in_a_prompt_is_shown_as_one_that_cannot_be(app_server: Server) -> None:

@@ -1,0 +1,90 @@
+"""Files that no run changes, sent compressed and from memory: Streamlit's frontend, and the scenes' own.
+
+Streamlit reads each from the disk for each visitor and sends it as it is: a page takes a hundred of them, 3 MB
+in all. What is not answered here, it answers.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import streamlit
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_APP = Path(__file__).parent
+_STREAMLIT = Path(streamlit.__file__).parent / "static" / "static"
+_KINDS = {".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2"}
+
+#: Streamlit names a file anew when it changes: a browser need not ask for it again. For ours it asks each time.
+_STREAMLITS, _OURS = "public, immutable, max-age=31536000", "no-cache"
+
+
+class Files:
+    """Answers a browser that takes compressed files. A path is looked up among those that are there: no file
+    is opened by a name that somebody sends."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self.app = app
+        self._packed: dict[Path, tuple[int, Response]] = {}  # with the time of the file's last change
+
+    @classmethod
+    def middleware(cls) -> Middleware:
+        return Middleware(cls)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(scope) if scope["type"] == "http" else None
+        await (answer or self.app)(scope, receive, send)
+
+    async def _answer(self, scope: Scope) -> Response | None:
+        file = self._files.get(scope["path"])
+        asked = Headers(scope=scope)
+        if not file or scope["method"] != "GET" or "gzip" not in asked.get("accept-encoding", ""):
+            return None
+        changed = file.stat().st_mtime_ns
+        kept = self._packed.get(file)
+        if not kept or kept[0] != changed:
+            kept = self._packed[file] = changed, await asyncio.to_thread(_pack, file)
+        answer = kept[1]
+        if asked.get("if-none-match") == answer.headers["etag"]:
+            return Response(status_code=304, headers={"ETag": answer.headers["etag"]})
+        return answer
+
+    @cached_property
+    def _files(self) -> Mapping[str, Path]:
+        """The files by the paths of their addresses."""
+        theirs = {f"/static/{name}": file for name, file in _below(_STREAMLIT)}
+        ours = {
+            f"/_stcore/bidi-components/{component}/{name}": file
+            for name, file in _below(_APP)
+            for component in ("explainer.scene", "explainer.bar")
+        }
+        return theirs | ours
+
+
+def _below(folder: Path) -> list[tuple[str, Path]]:
+    return [
+        (file.relative_to(folder).as_posix(), file) for file in folder.rglob("*.*") if file.suffix in _KINDS
+    ]
+
+
+def _pack(file: Path) -> Response:
+    body = file.read_bytes()
+    headers = {
+        "Cache-Control": _OURS if file.is_relative_to(_APP) else _STREAMLITS,
+        "ETag": f'"{blake2b(body, digest_size=12).hexdigest()}"',
+        "Vary": "Accept-Encoding",
+    }
+    if file.suffix != ".woff2":  # fonts are compressed as they are
+        body = gzip.compress(body, 6, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, headers=headers, media_type=_KINDS[file.suffix])
