@@ -191,7 +191,7 @@ class Front:
 
 
 def _bounded(receive: Receive, send: Send) -> Receive:
-    """The same messages; one that is longer than any page sends ends the connection with the code for that."""
+    """The same messages; one longer than any page sends ends the connection with the code for that."""
 
     async def received() -> Message:
         message = await receive()
