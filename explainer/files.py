@@ -1,7 +1,7 @@
 """Files that no run changes, sent compressed and from memory: Streamlit's frontend, and the scenes' own.
 
-Streamlit reads each from the disk for each visitor and sends it as it is: a page takes a hundred of them, 3 MB
-in all. What is not answered here, it answers.
+Streamlit reads each from the disk for each visitor and sends it as it is, 3 MB for a page.
+What is not answered here, it answers.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _APP = Path(__file__).parent
 _STREAMLIT = Path(streamlit.__file__).parent / "static" / "static"
 _KINDS = {".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2"}
 
-#: Streamlit names a file anew when it changes: a browser need not ask for it again. For ours it asks each time.
+#: Streamlit names a file anew when it changes: a browser need not ask for it again. For ours it asks again.
 _STREAMLITS, _OURS = "public, immutable, max-age=31536000", "no-cache"
 
 
