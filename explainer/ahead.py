@@ -1,4 +1,4 @@
-"""What a page needs in the browser, named in its header: fetched while Streamlit's own scripts load.
+"""What a page needs in the browser, named in its HTML: fetched while Streamlit's own scripts load.
 
 Otherwise each file is asked for only when the one that imports it has come, and the first of them only when
 Streamlit has loaded all of its own, opened its connection and run the page.
@@ -18,33 +18,36 @@ _FIRST = "start"
 _PARTS = ("BidiComponent", "Html")
 
 #: Streamlit's own scripts come first: nothing of a scene runs before they have.
-_LATER = "fetchpriority=low"
+_LATER = 'fetchpriority="low"'
 
 _IMPORTED = re.compile(r"""(?:from|import) ?["'](\.[^"']+)["']""")
 
 
-def links(path: str) -> str:
-    """The `Link` header for the page at this path; empty where there is no page with a scene."""
-    return _links().get(path.strip("/") or _FIRST, "")
+def page(path: str) -> bytes | None:
+    """Streamlit's HTML for the page at this path, with what its scene needs; None where there is no scene."""
+    return _pages().get(f"/{_FIRST}" if path == "/" else path)
 
 
 @cache
-def _links() -> dict[str, str]:
-    """By page; made once, since every request comes by here."""
-    return {scene.parent.name: _links_of(scene.parent) for scene in _APP.glob("*/scene.js")}
-
-
-def _links_of(room: Path) -> str:
-    scene = _modules(_APP / "web" / "main.js", room / "scene.js")
-    styles = [_APP / "web" / "kit.css", room / "scene.css"]
+def _pages() -> dict[str, bytes]:
+    """By path; made once, since every request comes by here."""
     index = (_STREAMLIT / "index.html").read_text(encoding="utf-8")
+    head, rest = index.split("</head>", 1)
+    return {
+        f"/{scene.parent.name}": f"{head}{_links(scene.parent, index)}</head>{rest}".encode()
+        for scene in _APP.glob("*/scene.js")
+    }
+
+
+def _links(room: Path, index: str) -> str:
     parts = [next((_STREAMLIT / "static" / "js").glob(f"{part}.*.js")) for part in _PARTS]
-    own = [module for module in _modules(*parts) if module.name not in index]
-    return ", ".join(
+    theirs = [f"./{m.relative_to(_STREAMLIT)}" for m in _modules(*parts) if m.name not in index]
+    ours = map(_address, _modules(_APP / "web" / "main.js", room / "scene.js"))
+    styles = map(_address, (_APP / "web" / "kit.css", room / "scene.css"))
+    return "".join(
         [
-            *(f"<./{module.relative_to(_STREAMLIT)}>; rel=modulepreload; {_LATER}" for module in own),
-            *(f"<{_address(module)}>; rel=modulepreload; {_LATER}" for module in scene),
-            *(f"<{_address(style)}>; rel=preload; as=style; {_LATER}" for style in styles),
+            *(f'<link rel="modulepreload" {_LATER} href="{module}">\n' for module in (*theirs, *ours)),
+            *(f'<link rel="preload" as="style" {_LATER} href="{style}">\n' for style in styles),
         ]
     )
 

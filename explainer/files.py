@@ -1,4 +1,4 @@
-"""Files that no run changes, sent compressed and from memory: Streamlit's frontend, and the scenes' own.
+"""What no run changes, sent compressed and from memory: HTML, Streamlit's frontend, and the scenes' files.
 
 Streamlit reads each from the disk for each visitor and sends it as it is, 3 MB for a page.
 What is not answered here, it answers.
@@ -16,6 +16,8 @@ import streamlit
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.responses import Response
+
+from explainer.ahead import page
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -35,7 +37,7 @@ class Files:
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self.app = app
-        self._packed: dict[Path, tuple[int, Response]] = {}  # with the time of the file's last change
+        self._packed: dict[str, tuple[int, Response]] = {}  # with the time of the file's last change
 
     @classmethod
     def middleware(cls) -> Middleware:
@@ -46,14 +48,17 @@ class Files:
         await (answer or self.app)(scope, receive, send)
 
     async def _answer(self, scope: Scope) -> Response | None:
-        file = self._files.get(scope["path"])
-        asked = Headers(scope=scope)
-        if not file or scope["method"] != "GET" or "gzip" not in asked.get("accept-encoding", ""):
+        asked, path = Headers(scope=scope), scope["path"]
+        if scope["method"] != "GET" or "gzip" not in asked.get("accept-encoding", ""):
             return None
-        changed = file.stat().st_mtime_ns
-        kept = self._packed.get(file)
+        file, html = self._files.get(path), page(path)
+        if not file and not html:
+            return None
+        changed = file.stat().st_mtime_ns if file else 0
+        kept = self._packed.get(path)
         if not kept or kept[0] != changed:
-            kept = self._packed[file] = changed, await asyncio.to_thread(_pack, file)
+            packed = await asyncio.to_thread(_file, file) if file else _pack(html or b"", "text/html", _OURS)
+            kept = self._packed[path] = changed, packed
         answer = kept[1]
         if asked.get("if-none-match") == answer.headers["etag"]:
             return Response(status_code=304, headers={"ETag": answer.headers["etag"]})
@@ -77,14 +82,18 @@ def _below(folder: Path) -> list[tuple[str, Path]]:
     ]
 
 
-def _pack(file: Path) -> Response:
-    body = file.read_bytes()
+def _file(file: Path) -> Response:
+    caching = _OURS if file.is_relative_to(_APP) else _STREAMLITS
+    return _pack(file.read_bytes(), _KINDS[file.suffix], caching)
+
+
+def _pack(body: bytes, kind: str, caching: str) -> Response:
     headers = {
-        "Cache-Control": _OURS if file.is_relative_to(_APP) else _STREAMLITS,
+        "Cache-Control": caching,
         "ETag": f'"{blake2b(body, digest_size=12).hexdigest()}"',
         "Vary": "Accept-Encoding",
     }
-    if file.suffix != ".woff2":  # fonts are compressed as they are
+    if not kind.startswith("font/"):  # compressed as they are
         body = gzip.compress(body, 6, mtime=0)
         headers["Content-Encoding"] = "gzip"
-    return Response(body, headers=headers, media_type=_KINDS[file.suffix])
+    return Response(body, headers=headers, media_type=kind)

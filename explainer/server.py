@@ -24,7 +24,7 @@ from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import Runtime, app_session
 from streamlit.testing.v1 import AppTest
 
-from explainer.ahead import links
+from explainer.ahead import page
 from explainer.avoided_work.scene import operands as compared_operands
 from explainer.code.scene import wording as of_code
 from explainer.kit.cache import RECOMPUTATIONS, WALKS, cards, further, model
@@ -58,7 +58,7 @@ def warm_up(frame: Path) -> None:
     pages show of the default prompt are there from then on."""
     # One token through a small model is too little work to share between cores.
     torch.set_num_threads(1)
-    links("/")
+    page("/")
     runtime = Runtime._instance
     try:
         visit = AppTest.from_file(str(frame), default_timeout=60).run()
@@ -205,9 +205,8 @@ def _answer(packed: bytes, *, seconds: int) -> Response:
 
 
 class Guard:
-    """Of the scenes' folder only scripts and styles are served; a page's answer names those that it needs.
-
-    What a browser sends is mended where a text in it is none.
+    """Of the scenes' folder only scripts and styles are served; what a browser sends is mended where it is no
+    text.
     """
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
@@ -225,14 +224,7 @@ class Guard:
         if "/bidi-components/explainer." in path and not path.endswith((".js", ".css")):
             await PlainTextResponse("not found", 404)(scope, receive, send)
             return
-        named = links(path)
-
-        async def send_with_links(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"link", named.encode())]
-            await send(message)
-
-        await self.app(scope, receive, send_with_links if named else send)
+        await self.app(scope, receive, send)
 
 
 #: Half of a surrogate pair, as JavaScript has it when a symbol was cut in two, in what should be UTF-8.

@@ -135,20 +135,38 @@ def test_an_environment_behind_a_link_is_served_the_same(
     linked = tmp_path / "streamlit"
     linked.symlink_to(Path(streamlit.__file__).parent)
     monkeypatch.setattr(streamlit, "__file__", str(linked / "__init__.py"))
-    found = runpy.run_path(ahead.__file__)["links"]("/walkthrough")
-    assert found == ahead.links("/walkthrough")
-    assert "BidiComponent" in found
+    found = runpy.run_path(ahead.__file__)["page"]("/walkthrough")
+    assert found == ahead.page("/walkthrough")
+    assert b"BidiComponent" in found
 
 
-def test_what_leads_to_a_page_is_found_once_however_many_files_are_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    named = ahead.links("/")
-    assert "start/scene.js" in named
+def test_a_page_names_what_its_scene_needs_and_all_of_it_is_there(app_server: Server) -> None:
+    address = urlsplit(app_server.url)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=90)
+    connection.request("GET", "/walkthrough", headers={"Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    html = gzip.decompress(answer.read()).decode()
+    assert answer.headers["Cache-Control"] == "no-cache"
+    named = re.findall(r'fetchpriority="low" href="\.(/[^"]+)"', html)
+    assert len(named) > 20
+    assert {get(app_server, path)[0] for path in named} == {200}
+    assert any(path.endswith("/walkthrough/scene.js") for path in named)
+    assert any("/BidiComponent." in path for path in named)
+    # Without these it is Streamlit's own, which a client that takes nothing compressed is given.
+    whole = re.sub(
+        r'<link rel="(modulepreload|preload)"( as="style")? fetchpriority="low" [^>]*>\n', "", html
+    )
+    assert whole.encode() == get(app_server, "/walkthrough")[1]
+    connection.close()
+
+
+def test_what_a_page_needs_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = ahead.page("/")
+    assert named is not None
     monkeypatch.setattr(ahead, "_modules", lambda *entries: pytest.fail("looked for again"))
     for i in range(2000):
-        assert not ahead.links(f"/static/js/part{i}.js")
-    assert ahead.links("/") == named
+        assert ahead.page(f"/static/js/part{i}.js") is None
+    assert ahead.page("/") is named
 
 
 @pytest.mark.parametrize(
