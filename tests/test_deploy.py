@@ -63,9 +63,10 @@ def test_what_the_image_copies_is_there_and_is_let_in() -> None:
 
 def test_the_operators_page_names_what_the_app_reads() -> None:
     told = (ROOT / "docs" / "operating.md").read_text()
-    read = (ROOT / "explainer" / "public.py").read_text()
-    named = set(re.findall(r'"(EXPLAINER_[A-Z]+)"', read))
-    assert len(named) == len(fields(Rules))
+    modules = (ROOT / "explainer" / "public.py", ROOT / "explainer" / "kit" / "cache.py")
+    rules, walks = (set(re.findall(r'"(EXPLAINER_[A-Z]+)"', module.read_text())) for module in modules)
+    assert (len(rules), len(walks)) == (len(fields(Rules)), 1)
+    named = rules | walks
     assert {name for name in named if f"`{name}`" not in told} == set()
     for file in (DEPLOY / "compose.yaml", DEPLOY / "kubernetes.yaml"):
         assert set(re.findall(r"EXPLAINER_[A-Z]+", file.read_text())) <= named

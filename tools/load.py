@@ -27,6 +27,7 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from explainer.kit.cache import walks_budget
 from tools.load_room import measure_room
 from tools.server import Server, serve
 
@@ -137,7 +138,9 @@ def measure(learners: int, mode: str, seconds: float, length: int, *, prompts: b
     """Print one line of the table; is everything within the goals?"""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        servers = [stack.enter_context(serve(folder / f"server{i}.log")) for i in range(replicas)]
+        # Together they have the memory of one, as in deploy/compose.yaml.
+        shared = {"EXPLAINER_WALKS": str(walks_budget(os.environ) // replicas)}
+        servers = [stack.enter_context(serve(folder / f"server{i}.log", env=shared)) for i in range(replicas)]
         before = sum(map(processor_ms, servers))
         urls = [server.url for server in servers]
         found = asyncio.run(hold_class(urls, learners, seconds, mode, length, prompts=prompts))

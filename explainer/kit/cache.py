@@ -1,7 +1,8 @@
 """What all visitors share: models, tokenizers, and what was computed with them. The one place with caches."""
 
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,8 +34,20 @@ from kvengine.weights import load_chat_template
 
 MIB = 2**20
 
-#: Recorded walks of all visitors together: 1 MiB for the default prompt, 9 for one at the last positions.
-WALKS: Shelf[str, Walk] = Shelf(384 * MIB)
+
+def walks_budget(environment: Mapping[str, str]) -> int:
+    """MiB for the recorded walks of all visitors: `EXPLAINER_WALKS`, or enough for a class of a hundred.
+
+    A walk takes 1 MiB with the default prompt, 3 behind 200 tokens, 9 at the last positions. Raises
+    `ValueError` for what is no number from 16.
+    """
+    said = environment.get("EXPLAINER_WALKS", "384").strip()
+    if not said.isdecimal() or int(said) < 16:
+        raise ValueError(f"EXPLAINER_WALKS has {said!r}, which is not a whole number of MiB, 16 or more.")
+    return int(said)
+
+
+WALKS: Shelf[str, Walk] = Shelf(walks_budget(os.environ) * MIB)
 
 
 @dataclass(frozen=True)

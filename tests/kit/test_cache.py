@@ -8,7 +8,7 @@ import pytest
 
 import kvengine.walk
 from explainer.kit import cache
-from explainer.kit.cache import AHEAD, PART, SENT, WALKS, prompt_tokens, recording
+from explainer.kit.cache import AHEAD, PART, SENT, WALKS, prompt_tokens, recording, walks_budget
 
 NAME, PROMPT = "stories-1m-h8-kv8", "Tom and Sara"
 IDS = prompt_tokens(NAME, PROMPT)
@@ -95,3 +95,10 @@ def test_nobody_waits_for_a_real_model_nor_for_long(monkeypatch: pytest.MonkeyPa
         raise ZeroDivisionError
     with cache.turn(NAME):
         pass  # the run that failed has given its turn back
+
+
+@pytest.mark.parametrize("said", ["", "many", "-1", "15", "1e3", "192.5"])
+def test_what_is_no_budget_for_walks_is_refused_by_name(said: str) -> None:
+    assert walks_budget({"EXPLAINER_WALKS": " 192 "}) == 192
+    with pytest.raises(ValueError, match="EXPLAINER_WALKS"):
+        walks_budget({"EXPLAINER_WALKS": said})
