@@ -279,6 +279,9 @@ export default function whyKAndV(root) {
     stepper.show(moved ? data.at : stepper.place);
     if (!before && stage.picture.contains(visit.node)) visit.play();
     stepper.write();
+    // What the learner has changed on this page is heard, too.
+    if (before && kit.fresh && !moved && root.dataset.asking === undefined)
+      stage.live.textContent = views.said(key());
   }
 
   return {

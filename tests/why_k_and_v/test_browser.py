@@ -191,6 +191,7 @@ def test_a_name_of_ones_own_is_spelled_and_one_that_cannot_be_is_told(page: Page
     page.locator(".name-input").fill("Tom")
     page.keyboard.press("Enter")
     expect(page.locator(".words .focus")).to_contain_text("This name is a single token")
+    expect(page.locator(".live")).to_contain_text("This name is a single token")  # and heard
     expect(page.locator(".visit")).to_have_count(0)
     page.locator(".name-input").fill("<b>Zed</b>")
     page.keyboard.press("Enter")
