@@ -6,22 +6,18 @@ What is not answered here, it answers.
 
 import asyncio
 import gzip
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import streamlit
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from explainer.ahead import page
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _APP = Path(__file__).parent
 _STREAMLIT = Path(streamlit.__file__).parent / "static" / "static"
@@ -35,7 +31,7 @@ class Files:
     """Answers a browser that takes compressed files. A path is looked up among those that are there: no file
     is opened by a name that somebody sends."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._packed: dict[str, tuple[int, Response]] = {}  # with the time of the file's last change
 
