@@ -1,19 +1,17 @@
 """One step of generation as Python ran it: line by line, with every value that a line made, and what it cost.
 
-Nothing of it can drift from the engine: the text is the source of the functions that run, the lines are those
-that the interpreter reported while they ran (`sys.settrace`), the values are the locals that a line changed,
-and the multiplications are those that torch's own counter saw in between.
+Nothing of it can drift from the engine: the text is the source of the functions that run (`source.py`), the
+lines are those that the interpreter reported while they ran (`sys.settrace`), the values are the locals that
+a line changed, and the multiplications are those that torch's own counter saw in between.
 """
 
 import ast
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache, cached_property
 from importlib import import_module
-from inspect import getsource
-from types import FrameType, MappingProxyType
+from types import FrameType
 from typing import Any
 
 from torch import Tensor
@@ -22,59 +20,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from kvengine.cache import KVCache
 from kvengine.generate import Sampler, Step, generate, greedy
 from kvengine.model import Tap, Transformer
-
-#: The functions that a step runs through, module by module, and whether one steps through their lines.
-FUNCTIONS: Mapping[str, Mapping[str, bool]] = {
-    "kvengine.generate": {"generate": True},
-    "kvengine.model": {"__call__": True} | dict.fromkeys(("_rms_norm", "_rotate", "_hidden"), False),
-    "kvengine.cache": {"__init__": False, "update": True, "advance": True},
-}
+from kvengine.source import FUNCTIONS, Function, functions, tap_name
 
 Value = Tensor | int | tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function's own lines in its file: `first` to `last`, and those of its docstring."""
-
-    module: str
-    name: str
-    first: int
-    last: int
-    doc: range
-    node: ast.FunctionDef
-
-    @cached_property
-    def statements(self) -> Mapping[int, ast.stmt]:
-        """Line -> the innermost statement that it belongs to; of a compound one only its head."""
-        found: dict[int, ast.stmt] = {}
-        for node in ast.walk(self.node):  # outer ones come first
-            if isinstance(node, ast.stmt) and node is not self.node:
-                body = getattr(node, "body", None)
-                last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
-                found.update(dict.fromkeys(range(node.lineno, max(node.lineno, last) + 1), node))
-        return MappingProxyType(found)
-
-
-@cache
-def source_lines(module: str) -> tuple[str, ...]:
-    """The source of a module of the engine that is running."""
-    return tuple(getsource(import_module(module)).splitlines())
-
-
-@cache
-def functions(module: str) -> tuple[Function, ...]:
-    """The functions of `FUNCTIONS` in a module, in the order of its text, found by their names."""
-    tree = ast.parse("\n".join(source_lines(module)))
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS[module]:
-            head = node.body[0]
-            told = isinstance(head, ast.Expr) and isinstance(head.value, ast.Constant)
-            doc = range(head.lineno, (head.end_lineno or 0) + 1) if told else range(0)
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            found.append(Function(module, node.name, first, node.end_lineno or node.lineno, doc, node))
-    return tuple(sorted(found, key=lambda function: function.first))
 
 
 @dataclass
@@ -108,31 +56,6 @@ class Lines:
     ran: list[Ran]
     executed: set[tuple[str, int]]  # module and line
     step: Step
-
-
-@cache
-def tap_name(function: Function, node: ast.stmt) -> str | None:
-    """The name under which a trace has what this statement makes, from its own text or the next one's."""
-    block = next(
-        (
-            body
-            for parent in ast.walk(function.node)
-            for body in (getattr(parent, "body", None), getattr(parent, "orelse", None))
-            if isinstance(body, list) and node in body
-        ),
-        [node],
-    )
-    here = block.index(node)
-    made = {ast.unparse(target) for target in getattr(node, "targets", ())}
-    for statement in block[here : here + 2]:
-        if {ast.unparse(target) for target in getattr(statement, "targets", ())} != made:
-            break
-        for call in ast.walk(statement):
-            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("at", "tap") and call.args:
-                (name, *_) = call.args
-                if isinstance(name, ast.Constant):
-                    return str(name.value)
-    return None
 
 
 def decode_step(
@@ -304,6 +227,3 @@ def _state(node: ast.stmt, frame: FrameType) -> dict[str, Value]:
         found = getattr(found, attribute)
     value = _value(found)
     return {} if value is None else {name: value}
-
-
-__all__ = ["FUNCTIONS", "Function", "Lines", "Ran", "Value", "decode_step", "functions", "source_lines"]

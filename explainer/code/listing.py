@@ -8,7 +8,7 @@ import tokenize
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from kvengine.lines import FUNCTIONS, Function, functions, source_lines
+from kvengine.source import FUNCTIONS, Function, functions, source_lines
 
 #: A piece of a line: its text, its kind ("" is plain), and the variable that it names, if any. Plain text is
 #: that alone: it is most of the code, and each run of a page sends all of it.

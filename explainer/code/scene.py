@@ -13,7 +13,8 @@ from explainer.code.words import WORDS, explained, line_values, line_words
 from explainer.kit.encode import token_label
 from kvengine.compare import agree
 from kvengine.config import Config
-from kvengine.lines import FUNCTIONS, Lines, Ran, Value, functions
+from kvengine.lines import Lines, Ran, Value
+from kvengine.source import FUNCTIONS, functions
 
 #: Rows and columns of a tensor that are drawn; of more rows the first and the last ones, which the
 #: browser knows from the shape.

@@ -14,7 +14,7 @@ from explainer.code.words import WORDS, explained
 from explainer.kit.units import byte_size
 from explainer.kit.words import names, terms_in
 from kvengine import KVCache, load_model, load_tokenizer
-from kvengine.lines import source_lines
+from kvengine.source import source_lines
 
 NAME = "stories-1m-h8-kv2"
 PROMPT = "Tom and Sara went to the park. Tom gave the ball to"

@@ -10,7 +10,8 @@ from kvengine import KVCache, ModelCard, available_models, load_model, trace
 from kvengine.cost import pass_cost
 from kvengine.errors import ContextLengthError
 from kvengine.generate import generate
-from kvengine.lines import FUNCTIONS, Lines, decode_step, functions, source_lines
+from kvengine.lines import Lines, decode_step
+from kvengine.source import FUNCTIONS, functions, source_lines
 from tests.engine.reference import random_ids, tiny_model
 
 each_model = pytest.mark.parametrize("card", available_models(), ids=lambda card: card.name)
