@@ -218,8 +218,11 @@ def _project(model: Transformer, layer: int, x: Tensor) -> tuple[Tensor, Tensor]
     config, w = model.config, model.weights.layers[layer]
     n, q_width = x.shape[0], config.n_heads * config.head_dim
     h = _rms_norm(x, w.attn_norm, model.sqrt_eps)
-    kv = F.linear(h, w.wqkv[q_width:]).view(1, n, -1, config.head_dim).transpose(1, 2)
+    bias = None if w.bqkv is None else w.bqkv[q_width:]
+    kv = F.linear(h, w.wqkv[q_width:], bias).view(1, n, -1, config.head_dim).transpose(1, 2)
     k, v = kv.split([config.n_kv_heads, config.n_kv_heads], dim=1)  # each [1, n_kv_heads, rows, head_dim]
+    if w.k_norm is not None:
+        k = _rms_norm(k, w.k_norm, model.sqrt_eps)
     return _rotate(k, model.cos[:n], model.sin[:n]), v
 
 

@@ -1,6 +1,7 @@
 """What has to be kept: each choice run, and held against the text that the model writes with everything."""
 
 from itertools import chain, combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from kvengine.experiments import recompute
 from kvengine.graph import name_of
 from kvengine.keep import BOXES, READABLE, Outcome, go_on, kept_floats, sources
 from kvengine.proof import TOLERANCE
+from tests.engine.reference import save_random_llama
 
 PROMPT = [0, 420, 300, 77, 512, 9]
 WORDS = 8
@@ -76,6 +78,16 @@ def test_x_alone_costs_the_projections_of_every_earlier_row(model: Transformer) 
 def test_k_and_v_made_again_from_x_are_those_of_the_first_time(model: Transformer) -> None:
     assert 0 <= run(model, "x").error <= 1e-5
     assert run(model, "k v").error == 0
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "qwen3"])
+def test_k_and_v_are_made_again_with_what_a_relative_of_llama_adds(kind: str, tmp_path: Path) -> None:
+    """Biases, and norms of each head's keys."""
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 12}
+    save_random_llama(tmp_path, kind=kind, vocab_size=600, **heads)
+    outcome = go_on(load_model(tmp_path), PROMPT, {"x"}, words=WORDS)
+    assert outcome.error <= 1e-5
+    assert outcome.difference <= TOLERANCE
 
 
 def test_where_keys_are_lost_the_new_token_sees_only_itself(model: Transformer) -> None:
