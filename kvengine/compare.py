@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -31,7 +32,13 @@ class Compared:
     where: tuple[int, ...]  # its index
 
     def count(self, state: State) -> int:
-        return int((self.state == state).sum())
+        """How many cells are in that state."""
+        return self._counts[state]
+
+    @cached_property
+    def _counts(self) -> list[int]:
+        counts: list[int] = np.bincount(self.state.ravel(), minlength=len(State)).tolist()
+        return counts
 
     @property
     def compared(self) -> int:

@@ -28,3 +28,8 @@ class ContextLengthError(KVEngineError):
 
 class PromptError(KVEngineError):
     """A prompt or a sampling setting that no model can run."""
+
+
+def spoken(value: int) -> str:
+    """A whole number in a sentence; one that is far too long by its size."""
+    return f"{value:,}" if abs(value) < 10**15 else f"about 10^{len(str(abs(value))) - 1}"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kvengine.config import Config
-from kvengine.errors import KVEngineError
+from kvengine.errors import KVEngineError, spoken
 
 #: More than these is no model that anybody could run: a slip of the hand, and told as one.
 MOST_TOKENS, MOST_BATCH, MOST_PARAMETERS = 10**9, 10**6, 10**14
@@ -225,6 +225,5 @@ def allocate(shape: Shape, tokens: int, fmt: Format, *, batch: int = 1) -> tuple
 def within(name: str, value: int, most: int, unit: str = "") -> None:
     """Raise `SizeError` unless 1 <= value <= most."""
     if not 1 <= value <= most:
-        asked = f"{value:,}" if abs(value) < 10**15 else f"about 10^{len(str(abs(value))) - 1}"
         of = f" {unit}" if unit else ""
-        raise SizeError(f"The {name} is {asked}{of}; it must be 1 to {most:,}.")
+        raise SizeError(f"The {name} is {spoken(value)}{of}; it must be 1 to {most:,}.")

@@ -7,7 +7,7 @@ blocks hold 16 tokens; `paged_cache.py` runs the model on such blocks.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kvengine.errors import KVEngineError
+from kvengine.errors import KVEngineError, spoken
 
 BLOCK = 16
 #: What a trace may hold: it is simulated step by step, and drawn.
@@ -165,16 +165,17 @@ def _check(requests: Sequence[Request], places: int, longest: int, block: int | 
     if not 1 <= len(requests) <= MOST_REQUESTS:
         raise TraceError(f"There are {len(requests)} requests; 1 to {MOST_REQUESTS} can be served here.")
     if longest < 1:
-        raise TraceError(f"A row of {longest:,} places holds no token; choose 1 or more.")
+        raise TraceError(f"A row of {spoken(longest)} places holds no token; choose 1 or more.")
     for number, request in enumerate(requests, start=1):
         if not 0 <= request.arrives < MOST_STEPS:
             raise TraceError(
-                f"Request {number} arrives at step {request.arrives:,}; steps are 0 to {MOST_STEPS - 1:,}."
+                f"Request {number} arrives at step {spoken(request.arrives)}; "
+                f"steps are 0 to {MOST_STEPS - 1:,}."
             )
         if not (1 <= request.prompt <= MOST_LENGTH and 1 <= request.new <= MOST_LENGTH):
             raise TraceError(
-                f"Request {number} has a prompt of {request.prompt:,} and {request.new:,} new tokens; "
-                f"both must be 1 to {MOST_LENGTH:,}."
+                f"Request {number} has a prompt of {spoken(request.prompt)} and {spoken(request.new)} "
+                f"new tokens; both must be 1 to {MOST_LENGTH:,}."
             )
         if request.length > longest:
             raise TraceError(
@@ -182,9 +183,11 @@ def _check(requests: Sequence[Request], places: int, longest: int, block: int | 
                 "make the rows longer, or the request shorter."
             )
     if not 1 <= places <= MOST_PLACES:
-        raise TraceError(f"A memory of {places:,} places is not served here; choose 1 to {MOST_PLACES:,}.")
+        raise TraceError(
+            f"A memory of {spoken(places)} places is not served here; choose 1 to {MOST_PLACES:,}."
+        )
     if longest > places or (block and not 1 <= block <= places):
-        raise TraceError(f"A row of {longest:,} tokens does not fit into a memory of {places:,}.")
+        raise TraceError(f"A row of {spoken(longest)} tokens does not fit into a memory of {places:,}.")
     most = max(-(-r.length // block) * block for r in requests) if block else 0
     if most > places:
         raise TraceError(f"A request needs {most:,} places, and the memory has {places:,}; make it larger.")

@@ -86,6 +86,8 @@ def test_a_memory_without_room_for_a_row_gets_a_sentence() -> None:
         simulate([Request(0, 1, 1)], places=64, longest=100)
     with pytest.raises(TraceError, match="A row of -1 places holds no token"):
         simulate([Request(0, 1, 1)], places=64, longest=-1)
+    with pytest.raises(TraceError, match=r"A memory of about 10\^999 places is not served"):
+        simulate([Request(0, 1, 1)], places=10**999, longest=100)
 
 
 @pytest.mark.parametrize("block", [1, 3, 16])
