@@ -2,8 +2,8 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -11,8 +11,9 @@ from itertools import islice
 
 import streamlit as st
 
-from explainer.kit.line import Line, Turn
+from explainer.kit.line import Line
 from explainer.kit.shelf import Shelf
+from explainer.kit.turn import give_way
 from kvengine import (
     CheckpointError,
     ModelCard,
@@ -75,47 +76,15 @@ def large(name: str) -> bool:
     return name not in {card.name for card in cards()}
 
 
-#: One page runs at a time. Threads of Python take turns as it is, and each operation of torch gives its turn
-#: away: a hundred learners on short texts waited twice as long (p95) as when one run follows the other.
-#: First come, first served: a visitor whose page asks anew without end would else be before all who wait.
-_TURN = Turn()
-
-#: Seconds after which a run no longer waits for those before it, one of which must be taking long.
-TURN_PATIENCE = 3.0
-
-
-@dataclass
-class _Turn:
-    has: bool
-
-
-_here = threading.local()
-
-
-@contextmanager
-def turn(name: str) -> Iterator[None]:
-    """What a page's run is held in. One that shows a real model takes too long for others to wait for it."""
-    before = getattr(_here, "turn", None)
-    mine = _here.turn = _Turn(not large(name) and _TURN.acquire(timeout=TURN_PATIENCE))
-    try:
-        yield
-    finally:
-        _here.turn = before
-        if mine.has:
-            _TURN.release()
-
-
-def give_way() -> None:
-    """Between two parts of what takes long: one of those who wait for their turn comes first."""
-    mine = getattr(_here, "turn", None)
-    if mine and mine.has:
-        _TURN.release()
-        mine.has = _TURN.acquire(timeout=TURN_PATIENCE)
-
-
 def computing(name: str) -> AbstractContextManager[object]:
     """What a thread holds while it runs the model of this name: not for long, since others wait for it."""
     return _COMPUTING_LARGE if large(name) else COMPUTING
+
+
+def computing_part(name: str) -> AbstractContextManager[object]:
+    """The same for one of several parts, before which one of those who wait for their turn comes first."""
+    give_way()
+    return computing(name)
 
 
 #: A long walk is recorded in parts, so that a link into its middle opens at once and no part grows large.
@@ -199,9 +168,8 @@ def recording(
         more = written(model(name), ids.copy(), start + 1, draw)
         missing = start + 1 - len(ids)
         while len(ids) <= start:
-            give_way()
             progress(ran, missing + needed)
-            with computing(name):  # a few at a time, so that others get their turn
+            with computing_part(name):
                 for token_id, chance in islice(more, WRITTEN):
                     chances[len(ids)] = chance
                     ids.append(token_id)
@@ -219,13 +187,15 @@ def recording(
 
     walk = WALKS.get(key, make)
     ahead, block = (AHEAD_LARGE, BLOCK_LARGE) if large(name) else (AHEAD, BLOCK)
-    wanted = min(-(-(needed - 1 + ahead) // block) * block, walk.most_steps)
+    wanted = needed - 1 + ahead
+    if needed > 1:  # who only opens the page does not wait for a whole block
+        wanted = -(-wanted // block) * block
+    wanted = min(wanted, walk.most_steps)
     done = walk.extend(0)
     while done < wanted:
-        give_way()
         if done < needed:  # the rest is for later
             progress(ran + done, ran + needed)
-        with computing(name):  # block by block, so that others get their turn
+        with computing_part(name):
             done = walk.extend(min(done + block, wanted))
     return key, walk.record(0).until(min(start + wanted, position + 1 + SENT))
 

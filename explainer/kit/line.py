@@ -62,37 +62,3 @@ class Line:
         with self._changed:
             self._line.remove(me)
             self._changed.notify_all()
-
-
-class Turn:
-    """A lock that goes straight to whoever has waited longest, for no longer than they say.
-
-    One of Python's can be taken again by the thread that has just given it back, before those who wait.
-    """
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
-        self._taken = False
-
-    def acquire(self, timeout: float) -> bool:
-        """Whether the turn came within `timeout` seconds."""
-        mine = threading.Event()
-        with self._guard:
-            if not self._taken:
-                self._taken = True
-                return True
-            self._waiting.append(mine)
-        mine.wait(timeout)
-        with self._guard:
-            if mine.is_set():
-                return True
-            self._waiting.remove(mine)
-            return False
-
-    def release(self) -> None:
-        with self._guard:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._taken = False

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
+from explainer.kit.turn import aside
+
 
 class Sized(Protocol):
     @property
@@ -36,13 +38,18 @@ class Shelf(Generic[K, V]):
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
         try:
-            with making:
+            if not making.acquire(blocking=False):
+                with aside():
+                    making.acquire()
+            try:
                 found = self.peek(key)
                 if found is None:
                     found = make()
                     with self._lock:
                         self._kept[key] = found
                         self._shrink()
+            finally:
+                making.release()
             return found
         finally:
             with self._lock:

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from explainer.kit.cache import MIB, cards, computing, identity, model, prompt_tokens
+from explainer.kit.cache import MIB, cards, computing, computing_part, identity, model, prompt_tokens
 from explainer.kit.lab import LAB, Run
 from explainer.kit.measure import Setting, is_large
 from explainer.kit.shelf import Shelf
@@ -87,7 +87,7 @@ def sharing(prompt: str) -> tuple[str, Sharing]:
         models = []
         for card in found:
             run = model(card.name)
-            with computing(card.name):  # one by one, so that others get their turn
+            with computing_part(card.name):
                 steps = list(generate(run, token_ids, max_new_tokens=CONTINUED, use_cache=True))
                 first = probabilities(steps[0].logits, 0.0)[steps[0].token_id]
             if card.validation_loss is None:

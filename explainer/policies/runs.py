@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from explainer.kit.cache import MIB, computing, identity, model, prompt_tokens
+from explainer.kit.cache import MIB, computing_part, identity, model, prompt_tokens
 from explainer.kit.shelf import Shelf
 from explainer.kit.slow import Progress
 from explainer.policies.choice import LONGEST, NEW
@@ -48,7 +48,7 @@ def pair(
         def heard(done: int, wanted: int) -> None:
             progress(before * wanted + done, 2 * wanted)
 
-        with computing(name):
+        with computing_part(name):
             return watch(made, token_ids, of, new=NEW, layer=layer, head=head, progress=heard)
 
     keys = [identity("watched", name, token_ids, repr(of), layer, head) for of in (Policy(), policy)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import chain, combinations
 
-from explainer.kit.cache import MIB, computing, identity, large, model
+from explainer.kit.cache import MIB, computing, computing_part, identity, large, model
 from explainer.kit.shelf import Shelf
 from explainer.kit.slow import Progress
 from explainer.kit.words import say
@@ -85,7 +85,7 @@ def outcomes(
         found: dict[frozenset[str], Outcome] = {}
         for kept in subsets:
             progress(len(found), len(subsets))
-            with computing(name):  # one by one, so that others get their turn
+            with computing_part(name):
                 found[kept] = go_on(run, token_ids, kept, words=words, sampler=draw)
         return Outcomes(found)
 

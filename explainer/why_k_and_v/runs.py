@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from explainer.kit.cache import MIB, computing, identity, large, model, tokenizer
+from explainer.kit.cache import MIB, computing, computing_part, identity, large, model, tokenizer
 from explainer.kit.shelf import Shelf
 from explainer.why_k_and_v.choice import WORDS_LARGE, WORDS_WRITTEN
 from kvengine import PromptError, sampler
@@ -74,7 +74,7 @@ def outcomes(
         # turn and the progress is seen.
         for together in [(how,) for how in MISUSES] if large(name) else [MISUSES]:
             progress(len(found))
-            with computing(name):
+            with computing_part(name):
                 found |= misuses(run, token_ids, together, words=words, sampler=draw)
         return Outcomes(found)
 

@@ -1,13 +1,10 @@
 """Walks that visitors share, in parts."""
 
-import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 import kvengine.walk
-from explainer.kit import cache
 from explainer.kit.cache import AHEAD, PART, SENT, WALKS, prompt_tokens, recording, walks_budget
 
 NAME, PROMPT = "stories-1m-h8-kv8", "Tom and Sara"
@@ -40,61 +37,7 @@ def test_a_part_goes_on_with_what_the_one_before_has_written(monkeypatch: pytest
     assert set(behind.chances) >= set(range(len(IDS), end + 2))
 
 
-# ---- turns -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Thread, list[str]]]:
-    """A page that asks for its turn once it is started, and what ran in which order."""
-    monkeypatch.setattr(cache, "TURN_PATIENCE", 90)
-    order: list[str] = []
-
-    def second() -> None:
-        with cache.turn(NAME):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
-    yield thread, order
-    thread.join(60)
-
-
-def test_a_page_runs_when_the_one_before_it_has_ended(waiting: tuple[threading.Thread, list[str]]) -> None:
-    thread, order = waiting
-    with cache.turn(NAME):
-        thread.start()
-        thread.join(0.1)
-        order.append("first")
-    thread.join(60)
-    assert order == ["first", "second"]
-
-
-def test_who_gives_way_lets_one_who_waits_run_first(
-    waiting: tuple[threading.Thread, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    thread, order = waiting
-    with cache.turn(NAME):
-        thread.start()
-        deadline = time.monotonic() + 60
-        while thread.is_alive() and time.monotonic() < deadline:
-            cache.give_way()  # once it waits, this lets it run
-        order.append("first")
-    assert order == ["second", "first"]
-    monkeypatch.setattr(cache, "TURN_PATIENCE", 0.01)
-    assert cache._TURN.acquire(timeout=60), "the turn was given back once, not twice"
-    cache.give_way()  # nobody's: nothing happens
-    assert not cache._TURN.acquire(timeout=0.01)
-    cache._TURN.release()
-
-
-def test_nobody_waits_for_a_real_model_nor_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "TURN_PATIENCE", 0.01)
-    with cache.turn(NAME), cache.turn("a real model"), cache.turn(NAME):
-        pass  # the second of a small one has waited and gone on
-    monkeypatch.setattr(cache, "TURN_PATIENCE", 60)
-    with pytest.raises(ZeroDivisionError), cache.turn(NAME):
-        raise ZeroDivisionError
-    with cache.turn(NAME):
-        pass  # the run that failed has given its turn back
+# ---- the budget -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("said", ["", "many", "-1", "15", "1e3", "192.5"])

@@ -1,14 +1,13 @@
 """The lock that is given out in order, and tells those who wait how many are before them."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from explainer.kit import line
-from explainer.kit.line import Line, Turn, hears
+from explainer.kit.line import Line, hears
 
 
 @pytest.fixture(autouse=True)
@@ -95,26 +94,3 @@ def test_an_error_inside_lets_the_next_one_in() -> None:
         raise ZeroDivisionError
     with lock:
         pass
-
-
-def test_a_turn_goes_to_who_waits_before_who_has_just_given_it_back() -> None:
-    lock, had, done = Turn(), threading.Event(), threading.Event()
-
-    def second() -> None:
-        assert lock.acquire(60)
-        had.set()
-        assert done.wait(60)
-        lock.release()
-
-    assert lock.acquire(60)
-    thread = threading.Thread(target=second)
-    thread.start()
-    while not lock._waiting:
-        time.sleep(0.01)
-    lock.release()
-    assert not lock.acquire(0), "it is the other's from the moment in which it was given back"
-    assert had.wait(60)
-    done.set()
-    thread.join(60)
-    assert lock.acquire(0), "who has waited in vain is not in line any more"
-    lock.release()
