@@ -2,22 +2,18 @@
 
 import streamlit as st
 
-from explainer.avoided_work import figures
 from explainer.avoided_work.choice import LENGTHS, LENGTHS_LARGE, AvoidedChoice, length_of, premise_of
 from explainer.avoided_work.findings import shares
-from explainer.avoided_work.lengths import shares_by_length
 from explainer.avoided_work.scene import scene as drawn
-from explainer.avoided_work.words import WORDS, chart_values, chart_words
+from explainer.avoided_work.show_charts import charts
+from explainer.avoided_work.words import WORDS
 from explainer.kit import cache, scene, session
-from explainer.kit.charts import numbers
 from explainer.kit.controls import chosen, more_controls, picked, shown
 from explainer.kit.encode import token_label
-from explainer.kit.palette import DARK, LIGHT
 from explainer.kit.slow import working
 from explainer.kit.words import say
 
 NAME = "avoided_work"
-STEPS = 8  # steps drawn behind the prefill
 STYLE = """<style>
 .st-key-avoided_premise { row-gap: 0.4rem; }
 .st-key-avoided_premise [data-testid="stButtonGroup"] > div { flex-wrap: wrap; }
@@ -26,6 +22,8 @@ STYLE = """<style>
 @media print {
   :is([class*="st-key-tells_"], .st-key-avoided_premise) { display: none !important; }
 }
+/* Until the scene stands they would be in sight, and what is drawn in sight would hold it up. */
+body:not(.kv-stepped) [class*="st-key-tells_"] { display: none; }
 .st-key-tells_avoided_charts [data-testid="stColumn"] { min-width: min(24rem, 100%); }
 </style>"""
 
@@ -112,35 +110,4 @@ scene.mount(
     on_view_change=lambda: session.choose(**scene.sent(NAME, "view")),
 )
 
-palette = DARK if st.context.theme.type == "dark" else LIGHT
-with working(card.name, say(WORDS["charts"]["comparing"])) as progress:
-    by_length = shares_by_length(
-        card.name,
-        prompt[: LENGTHS[-1] + 1],
-        t=t,
-        premise=premise,
-        temperature=temperature,
-        seed=seed,
-        progress=progress,
-    )
-charts = (
-    ("operations", figures.by_operation(tuple(shares(found).items()), palette)),
-    ("lengths", figures.by_length(tuple(by_length.items()), t, palette)),
-    ("passes", figures.passes(card.config, t, STEPS, palette)),
-)
-# They tell what is asked about, so they are not seen while a question is open.
-with st.container(key="tells_charts"):
-    st.markdown(f"#### {WORDS['charts']['heading']}")
-with st.container(key="tells_avoided_charts"):
-    for column, (name, figure) in zip(st.columns(len(charts), gap="medium"), charts, strict=True):
-        with column:
-            title, text = chart_words(name, premise)
-            st.markdown(f"**{title}**  \n{say(text, **chart_values(card.config, t))}")
-            st.plotly_chart(
-                figure,
-                config={"displayModeBar": False},
-                theme=None,
-                alt=title,
-                key=f"avoided_{name}",
-            )
-            numbers(figure)
+charts(shares(found), prompt[: LENGTHS[-1] + 1], t=t, premise=premise)

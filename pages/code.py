@@ -14,6 +14,7 @@ from explainer.kit.wording import address
 from explainer.kit.words import say
 
 NAME = "code"
+PHONE = "<style>@media (max-width: 640px) { .st-key-controls { display: none !important; } }</style>"
 
 common, own, card = session.common(), session.own(CodeChoice), session.card()
 prompt = session.prompt_ids()
@@ -79,5 +80,6 @@ elif part == "own":
     )
     drawn = data | {"walk": walk, "at": {"lap": 0, "stage": own.change}}
 else:
+    st.html(PHONE)  # these lines have a model and a prompt of their own
     drawn = runs.library() | {"code": pieces(runs.TEN_LINES.rstrip("\n"))}
 scene.mount(NAME, shared | drawn, on_at_change=lambda: None, on_try_change=lambda: None)

@@ -12,6 +12,7 @@ from explainer.policies.words import tell
 STYLE = """<style>
 .stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
 .stMainBlockContainer [data-testid="stHeading"] h3 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
+@media (max-width: 800px) { .st-key-p_part button { padding-inline: 0.6rem; } }
 @media (max-width: 640px) {
   .st-key-policy_controls { gap: 0.4rem 0.6rem !important; }
   .st-key-policy_controls > div { flex: 1 1 calc(50% - 0.5rem) !important; width: auto !important; }

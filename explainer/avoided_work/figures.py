@@ -58,7 +58,7 @@ def _stacked(
                 orientation="h" if flat else "v",
                 name=name,
                 marker=marker,
-                hovertemplate=f"%{{{across}}}: %{{{along}:.1f}} % {name}<extra></extra>",
+                hovertemplate=f"%{{{across}}}: %{{{along}:.1f}}% {name}<extra></extra>",
             )
 
 

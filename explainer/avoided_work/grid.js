@@ -12,10 +12,13 @@ const HUES = ["var(--orange)", "transparent", "var(--violet)", "transparent"]; /
 const OVERHEAD = 74; // the heading over the picture and the legend below it
 const WORDS_BELOW = 230; // where there is no room for them beside it
 
-/** The room for a picture. Words and numbers grow with the room: they are read from the last row, too. */
-export function spaceIn({ width, height, phone, presenting }, root, picture) {
+/**
+ * The room for a picture. Words and numbers grow with the room: they are read from the last row, too. How large they
+ * are moves what is above the picture, so it must not depend on where that ends.
+ */
+export function spaceIn({ width, height, whole, phone, presenting }, root, picture) {
   const em = parseFloat(getComputedStyle(picture).fontSize); // before a class the style sheet says how large
-  const zoom = presenting ? em / 15 : phone ? 1 : Math.max(1, Math.min(1.5, width / 1400, height / 620));
+  const zoom = presenting ? em / 15 : phone ? 1 : Math.max(1, Math.min(1.5, width / 1400, whole / 780));
   root.style.setProperty("font-size", `${(15 * zoom).toFixed(2)}px`);
   const below = root.classList.contains("narrow") && !phone ? WORDS_BELOW : 0;
   return { width: picture.clientWidth, height: height - OVERHEAD * zoom - below, phone, zoom };

@@ -20,17 +20,17 @@ def _component() -> Any:
     return st.components.v2.component("explainer.scene", html=_ROOT, js="web/main.js", css="web/kit.css")
 
 
-def mount(name: str, scene: Mapping[str, Any], **on_change: Callable[[], None]) -> None:
+def mount(name: str, scene: Mapping[str, Any], key: str = "", **on_change: Callable[[], None]) -> None:
     """Draw `explainer/<name>/scene.js` with what `scene` holds: plain values, and arrays at any depth.
 
     What never changes need not travel with every run: `wording` names an address of the app's under which the
     browser finds it, packed, and fetches it once.
 
     State that the scene sends to Python comes back as `st.session_state[name][...]`; each `on_<state>_change`
-    names one and is called when it changes.
+    names one and is called when it changes. Where a page draws a scene twice, one has a `key` of its own.
     """
     heard = {state: _heard(callback) for state, callback in on_change.items()}
-    _component()(data=pack({"scene": name, "run": _run(), **scene}), key=name, **heard)
+    _component()(data=pack({"scene": name, "run": _run(), **scene}), key=key or name, **heard)
 
 
 def _run() -> dict[str, str]:

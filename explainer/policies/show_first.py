@@ -40,28 +40,28 @@ def first() -> None:
     prose(tell("first.text"))
     names = {"real": real() or "SmolLM2", "small": small()}
     with st.container(key="tells_guess"):
-        st.segmented_control(
+        st.pills(
             label("first.guess"),
             [label(f"first.guess_{answer}", **names) for answer in ("small", "real", "both", "none")],
             key="p_first_guess",
         )
-        st.segmented_control(
+        st.pills(
             label("first.guess_why"),
             [label(f"first.guess_{answer}") for answer in ("token", "place", "values")],
             key="p_first_why",
         )
         if pairs.models():
-            st.segmented_control(
+            st.pills(
                 label("pairs.guess"),
                 [label(f"pairs.guess_{answer}") for answer in ("weights", "training", "both", "neither")],
                 key="p_first_pairs",
             )
+    on = polling(RUN)
+    st.fragment(_first, run_every=on)(on is not None)
     with st.expander(label("first.texts_title")):
         st.text(TEXTS["prose"])
         for story in TEXTS["stories"]:
             st.text(story)
-    on = polling(RUN)
-    st.fragment(_first, run_every=on)(on is not None)
 
 
 def _first(was_polling: bool) -> None:

@@ -66,6 +66,8 @@ def _kept(name: str) -> dict[tuple[str, int], LossPoint]:
 
 def _curve(name: str, budget: int, was_polling: bool) -> None:
     points = list(_kept(name).values())
+    if not points:
+        prose(tell("loss.guess"))
     with st.container(horizontal=True, vertical_alignment="center"):
         again = st.session_state.pop(AGAIN, False) and bool(points)
         pressed = polling(RUN) is None and st.button(
@@ -82,7 +84,6 @@ def _curve(name: str, budget: int, was_polling: bool) -> None:
         st.progress(done / found.size, label("loss.progress", done=done, all=found.size))
     points = list(_kept(name).values())
     if not points or found is None:
-        prose(tell("loss.guess"))
         prose(tell("loss.before"))
         return
     full = next((nats(p.late) for p in points if p.rule == "full"), "–")

@@ -372,6 +372,31 @@ def test_nothing_scrolls_sideways_and_nothing_is_cut(page: Page, app_url: str) -
         holds(option, whole)
 
 
+def test_a_line_that_wraps_does_not_change_how_large_the_words_are(page: Page, app_url: str) -> None:
+    """Larger words wrap sooner and leave less room: were they to follow it, the page would never rest."""
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    open_page(page, app_url, f"op={STEP['scores']}")
+    after = page.locator(".scene-root").evaluate(
+        """async root => {
+          const frame = () => new Promise(requestAnimationFrame);
+          const sizes = new Set();
+          for (const padding of ['0', '60px', '0', '60px']) {
+            root.querySelector('.finding').style.paddingBottom = padding;
+            for (let i = 0; i < 3; i++) { await frame(); sizes.add(root.style.fontSize); }
+          }
+          return [...sizes];
+        }"""
+    )
+    assert len(after) == 1, after
+
+
+@pytest.mark.parametrize("step", ["q", "weights", "hidden"])
+def test_on_a_tablet_a_formula_ends_in_its_column(page: Page, app_url: str, step: str) -> None:
+    page.set_viewport_size({"width": 768, "height": 1024})
+    open_page(page, app_url, f"op={STEP[step]}")
+    holds(page.locator(".formula"), "formula => formula.scrollWidth <= formula.clientWidth")
+
+
 def test_the_grid_and_its_words_are_on_a_small_projector_together(page: Page, app_url: str) -> None:
     page.set_viewport_size({"width": 1024, "height": 768})
     open_page(page, app_url)
@@ -408,9 +433,14 @@ CUT = """charts => charts.flatMap((chart) => {
 })"""
 
 
-def test_the_labels_of_the_charts_are_not_cut(page: Page, app_url: str) -> None:
+def test_charts_are_drawn_for_who_scrolls_to_them_and_are_not_cut(page: Page, app_url: str) -> None:
     page.set_viewport_size({"width": 1024, "height": 768})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     open_page(page, app_url)
+    go(page, STEP["k"])  # a run of the page more: had it charts, they would have come
+    assert not [url for url in asked if "plotly" in url.lower()]
+    page.locator(".st-key-tells_avoided_charts").scroll_into_view_if_needed()
     expect(page.locator(".js-plotly-plot")).to_have_count(3)
     expect(page.locator(".js-plotly-plot .xtick text").last).to_be_attached()
     page.locator(".js-plotly-plot").last.scroll_into_view_if_needed()
@@ -430,8 +460,9 @@ def test_a_print_has_picture_and_words_below_each_other(page: Page, app_url: str
 
 def test_no_barrier_for_assistive_tools(page: Page, app_url: str, axe: Callable[[Page], list[str]]) -> None:
     open_page(page, app_url, "tokens=5&premise=3")
-    expect(page.locator(".numbers-of")).to_have_count(3)
     answered(page)
+    page.locator(".st-key-tells_avoided_charts").scroll_into_view_if_needed()
+    expect(page.locator(".numbers-of")).to_have_count(3)
     page.locator(".numbers-of summary").first.click()
     expect(page.locator(".numbers-of").first.get_by_role("rowheader", name="scores")).to_be_visible()
     for step in (STEP["k"], STEP["scores"], READ, WAYS):
