@@ -11,8 +11,6 @@ from explainer.timing import show, words
 from explainer.timing.words import tell
 from kvengine.hardware import cores, devices, dtypes
 
-ROOM = 64  # positions that a long prompt leaves to generate into
-
 # On a phone what the page is about stands above the controls.
 STYLE = """<style>
 @media (max-width: 640px) { [data-testid="stLayoutWrapper"]:has(> .st-key-t_lead) { order: -1; } }
@@ -20,7 +18,7 @@ STYLE = """<style>
 
 LAB.warm_up()  # the measuring process starts while the page is read
 config, ids = card().config, prompt_ids()
-kept_ids = ids[: config.max_seq_len - ROOM]
+kept_ids = ids[: config.max_seq_len - show.STEPS]
 
 st.html(STYLE)
 with st.container(key="t_lead"):
@@ -55,12 +53,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
         )
     setting = Setting(card().name, config, kept_ids, device, dtype, threads)
     st.caption(words.machine_line(setting.hardware, setting.name, setting.dtype))
-lab = show.Lab(setting, tokenizer(setting.name))
+lab = show.Lab(setting, tokenizer(setting.name), len(ids))
 
-st.subheader(tell("race.title"), anchor="race")
-prose(words.race_text())
-if len(ids) > len(kept_ids):
-    st.info(words.cut_line(len(ids), len(kept_ids), config.max_seq_len), icon=":material/info:")
 show.race(lab)
 
 st.subheader(tell("sweep.title"), anchor="sweep")
@@ -74,4 +68,4 @@ show.why()
 
 st.subheader(tell("agreement.title"), anchor="precision")
 prose(tell("agreement.text"))
-show.agreement(lab, ROOM)
+show.agreement(lab)

@@ -45,5 +45,9 @@ def token_label(text: str) -> str:
     """A token as a label: its leading space dropped, white space and lost bytes made visible."""
     if not text.strip(" "):
         return text.replace(" ", "␣") or "∅"
-    visible = text.strip(" ").replace("\n", "⏎").replace("\t", "⇥")
-    return "".join(c if c.isprintable() else f"<0x{ord(c):02X}>" for c in visible)
+    return visible(text.strip(" ").replace("\n", "⏎").replace("\t", "⇥"))
+
+
+def visible(text: str) -> str:
+    """A text to be shown; what cannot be seen in it, or turns what follows, is written as its code."""
+    return "".join(c if c.isprintable() or c == "\n" else f"<0x{ord(c):02X}>" for c in text)

@@ -1,9 +1,9 @@
 // The time of every token of a race, both paths.
 
 import { el, svg } from "../web/dom.js";
-import { nice, perToken, smooth } from "./times.js";
+import { PATHS } from "./lane.js";
+import { apart, nice, perToken, smooth } from "./times.js";
 
-const PATHS = ["cached", "naive"];
 const HEIGHT = 230;
 
 export function createChart() {
@@ -25,7 +25,10 @@ export function createChart() {
     const x = (i) => box.left + ((box.right - box.left) * i) / Math.max(1, newTokens - 1);
     const y = (ms) => box.bottom - ((box.bottom - box.top) * Math.min(ms, top)) / top;
     const marks = [...axes(box, { top, first, newTokens, x, y, width })];
-    const ends = labelHeights(PATHS.map((path) => y(smoothed[path].at(-1) ?? 0)));
+    const ends = apart(
+      PATHS.map((path) => y(smoothed[path].at(-1) ?? 0)),
+      15,
+    );
     PATHS.forEach((path, i) => {
       if (!times[path].length) return;
       const points = (values) =>
@@ -67,12 +70,4 @@ function* axes(box, { top, first, newTokens, x, y, width }) {
   }
   const middle = (box.left + box.right) / 2;
   yield svg("text", { x: middle, y: HEIGHT - 3, "text-anchor": "middle" }, "position of the token");
-}
-
-/** Heights of the two names at the ends of their lines, moved apart where they would overlap. */
-function labelHeights(heights) {
-  const [a, b] = heights;
-  const overlap = 15 - Math.abs(a - b);
-  if (overlap <= 0) return [a, b];
-  return a >= b ? [a + overlap / 2, b - overlap / 2] : [a - overlap / 2, b + overlap / 2];
 }

@@ -201,7 +201,7 @@ def fitted(config: Config, rows: Sequence[Row], fit: Fit, palette: Palette) -> g
             mode="markers",
             name=f"{path}, residual",
             marker=look["marker"],
-            hovertemplate="%{x:,} tokens: fitted %{y:+.0f} % off<extra>%{fullData.name}</extra>",
+            hovertemplate="%{x:,} tokens: fitted %{y:+.0f}% off<extra>%{fullData.name}</extra>",
             row=2,
             col=1,
         )
@@ -233,7 +233,7 @@ def parts(config: Config, fit: Fit, length: int, palette: Palette) -> go.Figure:
             name=term,
             orientation="h",
             marker=shaded(palette, alpha, shape),
-            hovertemplate="%{customdata}, %{x:.0f} %<extra>%{fullData.name}</extra>",
+            hovertemplate="%{customdata}, %{x:.0f}%<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(barmode="stack", height=230, bargap=0.35, legend_traceorder="normal")
     figure.update_yaxes(showgrid=False)

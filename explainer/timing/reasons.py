@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import floor, log10
 
 from explainer.kit.units import byte_size, milliseconds, rate, times
-from explainer.timing.words import SAME, label, longer, tell, tokens
+from explainer.timing.words import label, longer, slower, tell, tokens
 from kvengine.config import Config
 from kvengine.speed import Fit, kv_bytes, step_cost, step_projections, total_projections
 from kvengine.timing import CACHED, NAIVE, Row
@@ -37,18 +37,21 @@ def sweep_first_line(n: int, longest: int) -> str:
     return tell("scale.swept_less", longest=tokens(longest), tokens=tokens(n))
 
 
+def fewer_and_time(rows: Sequence[Row]) -> tuple[str, str]:
+    """How many times fewer projections a cached step makes at the longest length, and what time that is."""
+    row = max(rows, key=lambda r: r.length)
+    fewer = times(step_projections(NAIVE, row.length) / step_projections(CACHED, row.length))
+    which, ratio = slower(row.points[CACHED].median, row.points[NAIVE].median)
+    said = {NAIVE: "less", CACHED: "more"}
+    return fewer, label(f"why.{said[which]}", ratio=times(ratio)) if which in said else label("why.same")
+
+
 def fit_reasons(config: Config, rows: Sequence[Row], fit: Fit, bytes_per_float: int) -> list[tuple[str, str]]:
     """Why n times fewer projections are not n times the speed: (reason, this run's numbers)."""
     row = max(rows, key=lambda r: r.length)
     n, cached, naive = row.length, row.points[CACHED].median, row.points[NAIVE].median
     work = {path: step_cost(config, path, n).multiplications for path in (CACHED, NAIVE)}
-    fewer = times(step_projections(NAIVE, n) / step_projections(CACHED, n))
-    if max(cached, naive) < SAME * min(cached, naive):
-        time = label("why.same")
-    elif cached < naive:
-        time = label("why.less", ratio=times(naive / cached))
-    else:
-        time = label("why.more", ratio=times(cached / naive))
+    fewer, time = fewer_and_time(rows)
     fixed, multiplying, history = fit.parts(config, CACHED, n)
     step = fixed + multiplying + history
     naive_parts = fit.parts(config, NAIVE, n)

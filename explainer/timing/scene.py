@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from explainer.kit.encode import visible
 from kvengine.race import TimedStep
 from kvengine.timing import CACHED, NAIVE
 
@@ -27,7 +28,8 @@ def race_scene(
             "text": [text_of(step.token_id) for step in own],
         }
     return {
-        "prompt": prompt,
+        "what": "race",
+        "prompt": visible(prompt),
         "lanes": lanes,
         "newTokens": new_tokens,
         "first": prompt_tokens,

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explainer.kit import scene, session
 from explainer.kit.cache import large
-from explainer.kit.charts import chart, palette, prose
+from explainer.kit.charts import PROSE, chart, palette, prose
 from explainer.kit.controls import chosen, picked, shown
 from explainer.kit.measure import Setting
 from explainer.kit.runs import Measured, begin, measured, polling, results, watched
@@ -15,6 +15,7 @@ from explainer.timing.choice import TimingChoice
 from explainer.timing.files import show_files
 from explainer.timing.measure import Agree, Race, Sweep
 from explainer.timing.scene import race_scene
+from explainer.timing.stepped import parts_scene
 from explainer.timing.words import label, tell
 from kvengine import Tokenizer
 from kvengine.hardware import dtypes
@@ -23,6 +24,8 @@ from kvengine.speed import fit, points_of, total_seconds
 from kvengine.timing import CACHED, MAX_LENGTH, NAIVE, Row, lengths_up_to
 
 SLIDER = 260
+#: Positions that a long prompt leaves to generate into; as many steps are compared.
+STEPS = 64
 #: Steps that a real model is compared in: each takes it a tenth of a second or more, in every precision.
 REAL_STEPS = 16
 
@@ -33,6 +36,7 @@ class Lab:
 
     setting: Setting
     tokenizer: Tokenizer
+    prompt_tokens: int  # before it was cut
 
     @property
     def prompt(self) -> str:
@@ -44,15 +48,47 @@ class Lab:
         return self.setting.config.max_seq_len - len(self.setting.prompt_ids)
 
 
-# ---- the race --------------------------------------------------------------------------------------------
+# ---- all parts, and the race -----------------------------------------------------------------------------
+
+#: The scene of all parts, and what it has asked for.
+ALL, ASKED = "timing_parts", "timing_asked"
+#: What the learner expected of the race, where they did.
+GUESSED = "timing_guessed"
+#: By the parts that start them, the runs.
+RUNS = {"race": "race", "sweep": "sweep", "precision": "agreement"}
 
 
 def race(lab: Lab) -> None:
-    on = polling("race")
-    st.fragment(_race, run_every=on)(lab, on is not None)
+    """The parts, to go from one to the next and before a class; and the first of them, the race."""
+    on = [often for name in RUNS.values() if (often := polling(name))]
+    st.fragment(_race, run_every=min(on, default=None))(lab, polling("race") is not None)
+
+
+def _parts(lab: Lab) -> None:
+    drawn = parts_scene(
+        {part: measured(name) for part, name in RUNS.items()},
+        session.own(TimingChoice).scale,
+        lab.tokenizer.token_text,
+    )
+    with st.container(key="low"):
+        scene.mount("timing", drawn, ALL, on_start_change=_asked)
+
+
+def _asked() -> None:
+    """A part is to be measured: that begins once the page is drawn anew."""
+    part = scene.sent(ALL, "start")["part"]
+    if part == "scale":  # its texts can be longer than those of the sweep
+        session.choose(longest=session.own(TimingChoice).scale)
+    st.session_state[ASKED] = part if part in RUNS else "sweep"
 
 
 def _race(lab: Lab, was_polling: bool) -> None:
+    _parts(lab)
+    st.subheader(tell("race.title"), anchor="race")
+    prose(words.race_text())
+    if lab.prompt_tokens > (kept := len(lab.setting.prompt_ids)):
+        told = words.cut_line(lab.prompt_tokens, kept, lab.setting.config.max_seq_len)
+        st.info(told, icon=":material/info:")
     # A real model's naive path takes minutes for 256 tokens, and would take hours for all of its positions.
     real = large(lab.setting.name)
     most = min(256, lab.room) if real else lab.room
@@ -65,26 +101,37 @@ def _race(lab: Lab, was_polling: bool) -> None:
             key=f"t_tokens_{lab.room}",
             width=SLIDER,
         )
-        if polling("race") is None and st.button(
-            tell("race.start"), type="primary", icon=":material/play_arrow:", key="start_race"
+        guess = st.segmented_control(
+            tell("race.guess"), words.GUESSES, format_func=lambda guess: f"{guess}×", key="t_guess"
+        )
+        asked = st.session_state.pop(ASKED, None)
+        if polling("race") is None and (
+            st.button(tell("race.start"), type="primary", icon=":material/play_arrow:", key="start_race")
+            or asked == "race"
         ):
+            st.session_state[GUESSED] = guess  # it counts as it stood before the race
             begin("race", Race(lab.setting, new_tokens), lab.setting, lab.prompt, new_tokens)
+        if asked == "sweep" and polling("sweep") is None:
+            _begin_sweep(lab, session.own(TimingChoice).longest)
+        if asked == "precision" and polling("agreement") is None:
+            _begin_agreement(lab)
         found = watched("race", was_polling)
-    if found is None:
-        return
-    steps = found.run.results
+    setting, prompt = (found.setting, found.prompt) if found else (lab.setting, lab.prompt)
+    steps = found.run.results if found else []
     drawn = race_scene(
-        found.prompt,
+        prompt,
         steps,
         lab.tokenizer.token_text,
-        new_tokens=found.size,
-        prompt_tokens=len(found.setting.prompt_ids),
-        running=found.run.active,
+        new_tokens=found.size if found else new_tokens,
+        prompt_tokens=len(setting.prompt_ids),
+        running=found is not None and found.run.active,
     )
     scene.mount("timing", drawn)
-    if not found.run.active and (line := words.race_line(steps)):
-        prose(line)
+    if found and not found.run.active and (line := words.race_line(steps)):
+        guessed = st.session_state.get(GUESSED)
+        prose(f"{line} {words.guess_line(guessed, steps)}" if guessed else line)
         st.caption(words.setting_line(found.setting.name, found.setting.dtype, found.setting.threads))
+    st.caption(words.race_how(), width=PROSE)
 
 
 # ---- the sweep -------------------------------------------------------------------------------------------
@@ -107,11 +154,11 @@ def _sweep(lab: Lab, was_polling: bool, drawn: TimingChoice) -> None:
             width=SLIDER,
             on_change=chosen("t_longest", "longest"),
         )
-        with_cat = st.toggle(tell("sweep.cat"), key="t_cat", help=tell("sweep.cat_help"))
+        st.toggle(tell("sweep.cat"), key="t_cat", help=tell("sweep.cat_help"))
         if polling("sweep") is None and st.button(
             tell("sweep.start"), type="primary", icon=":material/play_arrow:", key="start_sweep"
         ):
-            begin("sweep", Sweep(lab.setting, longest, with_cat), lab.setting, lab.prompt, longest)
+            _begin_sweep(lab, longest)
         found = watched("sweep", was_polling)
     st.caption(words.past_context_line(lab.setting.config.max_seq_len, longest))
     if found is None:
@@ -124,6 +171,11 @@ def _sweep(lab: Lab, was_polling: bool, drawn: TimingChoice) -> None:
             chart(figure, "measured", words.measured_alt(rows, figures.STEP))
     elif rows:
         _swept(found, rows)
+
+
+def _begin_sweep(lab: Lab, longest: int) -> None:
+    with_cat = bool(st.session_state.get("t_cat"))
+    begin("sweep", Sweep(lab.setting, longest, with_cat), lab.setting, lab.prompt, longest)
 
 
 def _swept(found: Measured, rows: list[Row]) -> None:
@@ -216,10 +268,11 @@ def why() -> None:
     rows: list[Row] = results("sweep")
     found = measured("sweep")
     model = fit(found.setting.config, rows) if found else None
+    st.subheader(tell("why.title"), anchor="why")
     if found is None or model is None:
+        st.caption(tell("why.not_swept"))
         return
     config, longest = found.setting.config, max(row.length for row in rows)
-    st.subheader(tell("why.title"), anchor="why")
     said = reasons.fit_reasons(config, rows, model, found.setting.bytes_per_float)
     columns = [*st.columns(2), *st.columns(2)]  # row by row, so that a narrow page keeps their order
     for column, (reason, numbers) in zip(columns, said, strict=True):
@@ -237,16 +290,19 @@ def why() -> None:
 # ---- precision -------------------------------------------------------------------------------------------
 
 
-def agreement(lab: Lab, steps: int) -> None:
+def agreement(lab: Lab) -> None:
     on = polling("agreement")
-    st.fragment(_agreement, run_every=on)(lab, steps, on is not None)
+    st.fragment(_agreement, run_every=on)(lab, on is not None)
 
 
-def _agreement(lab: Lab, steps: int, was_polling: bool) -> None:
+def _agreement(lab: Lab, was_polling: bool) -> None:
     if polling("agreement") is None and st.button(tell("agreement.start"), key="start_agreement"):
-        if large(lab.setting.name):
-            steps = min(steps, REAL_STEPS)
-        job = Agree(lab.setting, dtypes(lab.setting.device), steps)
-        begin("agreement", job, lab.setting, lab.prompt)
+        _begin_agreement(lab)
     if (found := watched("agreement", was_polling)) and found.run.results:
         st.table([words.agreement_row(result) for result in found.run.results])
+
+
+def _begin_agreement(lab: Lab) -> None:
+    steps = REAL_STEPS if large(lab.setting.name) else STEPS
+    job = Agree(lab.setting, dtypes(lab.setting.device), steps)
+    begin("agreement", job, lab.setting, lab.prompt)

@@ -20,3 +20,11 @@ export function nice(x) {
   const power = 10 ** Math.floor(Math.log10(x));
   return power * [1, 2, 5, 10].find((m) => m * power >= x * 0.999);
 }
+
+/** Heights of two names at the ends of their lines, moved apart where they are nearer than `least`. */
+export function apart(heights, least) {
+  const [a, b] = heights;
+  const overlap = least - Math.abs(a - b);
+  if (overlap <= 0) return [a, b];
+  return a >= b ? [a + overlap / 2, b - overlap / 2] : [a - overlap / 2, b + overlap / 2];
+}

@@ -1,6 +1,7 @@
 """The timing lab's words: what words.toml says, filled in from a run, the model or a count."""
 
 from collections.abc import Sequence
+from math import log
 from pathlib import Path
 
 from explainer.kit.units import milliseconds, rate, times
@@ -28,6 +29,9 @@ KERNEL_BLOCK = 512
 
 #: Times that differ by less than this count as the same.
 SAME = 1.05
+
+#: How many times as long the naive path may take, to choose from before a race.
+GUESSES = (1, 2, 5, 20, 100)
 
 
 def tokens(n: int) -> str:
@@ -71,7 +75,11 @@ def recorded_line(provenance: Provenance) -> str:
 
 
 def race_text() -> str:
-    return tell("race.text", block=tokens(BLOCK), firsts=str(FIRSTS))
+    return tell("race.text", block=tokens(BLOCK))
+
+
+def race_how() -> str:
+    return tell("race.how", firsts=str(FIRSTS))
 
 
 def cut_line(prompt_tokens: int, kept: int, positions: int) -> str:
@@ -84,13 +92,24 @@ def cut_line(prompt_tokens: int, kept: int, positions: int) -> str:
     )
 
 
+def raced(steps: Sequence[TimedStep]) -> tuple[int, float, float]:
+    """The tokens that both paths of a race have, and the seconds that each took, the cached path first."""
+    by_path = _by_path(steps)
+    n = min(map(len, by_path.values()))
+    cached, naive = (sum(s.seconds for s in by_path[path][:n]) for path in (CACHED, NAIVE))
+    return n, cached, naive
+
+
+def _by_path(steps: Sequence[TimedStep]) -> dict[str, list[TimedStep]]:
+    return {path: [s for s in steps if s.path == path] for path in (CACHED, NAIVE)}
+
+
 def race_line(steps: Sequence[TimedStep]) -> str:
     """What the race has shown so far: as many tokens as both paths have."""
-    by_path = {path: [s for s in steps if s.path == path] for path in (CACHED, NAIVE)}
-    n = min(map(len, by_path.values()))
+    n, cached, naive = raced(steps)
     if n == 0:
         return ""
-    cached, naive = (sum(s.seconds for s in by_path[path][:n]) for path in (CACHED, NAIVE))
+    by_path = _by_path(steps)
     same = sum(a.token_id == b.token_id for a, b in zip(by_path[CACHED], by_path[NAIVE], strict=False))
     agree = label("race.same_all") if same == n else label("race.same_some", same=same, count=n)
     return tell(
@@ -105,13 +124,27 @@ def race_line(steps: Sequence[TimedStep]) -> str:
     )
 
 
+def guess_line(guess: int, steps: Sequence[TimedStep]) -> str:
+    """What has become of one of GUESSES, in times as long; empty before both paths have a token."""
+    n, cached, naive = raced(steps)
+    if n == 0:
+        return ""
+    closest = min(GUESSES, key=lambda one: abs(log(one * cached / naive)))
+    if guess == closest:
+        return tell("race.guess_right", guess=f"{guess}×")
+    return tell("race.guess_wrong", guess=f"{guess}×", closest=f"{closest}×")
+
+
+def slower(cached: float, naive: float) -> tuple[str, float]:
+    """Which path took longer, "neither" where both took about the same time, and how many times as long."""
+    ratio = max(cached, naive) / min(cached, naive)
+    return "neither" if ratio < SAME else NAIVE if naive > cached else CACHED, ratio
+
+
 def longer(cached: float, naive: float) -> str:
-    """Which path took longer, and how many times as long."""
-    if max(cached, naive) < SAME * min(cached, naive):
-        return label("longer.neither")
-    if naive > cached:
-        return label("longer.naive", ratio=times(naive / cached))
-    return label("longer.cached", ratio=times(cached / naive))
+    """The same as a sentence."""
+    which, ratio = slower(cached, naive)
+    return label("longer.neither") if which == "neither" else label(f"longer.{which}", ratio=times(ratio))
 
 
 # ---- the sweep -------------------------------------------------------------------------------------------
@@ -199,4 +232,4 @@ def _listed(lengths: Sequence[int]) -> str:
 
 
 def _tiny(x: float) -> str:
-    return f"{x:.1e}".replace("e-", "e−") if x else "0"
+    return f"{x:.1e}".replace("e-0", "e−") if x else "0"

@@ -54,9 +54,15 @@ def lane(page: Page, path: str) -> tuple[int, float, str]:
 # ---- the race --------------------------------------------------------------------------------------------
 
 
-def test_a_short_race_runs_to_its_end(lab: Page) -> None:
+def test_a_short_race_runs_from_the_start_line_to_its_end(lab: Page) -> None:
+    for path in ("cached", "naive"):
+        expect(lab.locator(f".lane.{path}")).to_contain_text("0 of 256 tokens")
+        expect(lab.locator(f".lane.{path}")).to_contain_text("Tom gave the ball to")
+    expect(lab.locator(".plot")).to_be_hidden()  # nothing has been measured
+    lab.get_by_role("radio", name="100×").click()
     start_race(lab, "Home")
     finish_race(lab)
+    expect(lab.get_by_text("You guessed 100×")).to_be_visible()
     cached, naive = lane(lab, "cached"), lane(lab, "naive")
     assert cached[0] == naive[0] == 16
     assert cached[1] > 0

@@ -39,10 +39,12 @@ def everything_said() -> Iterator[object]:
     """Call all that fills in sentences, so that each branch is taken."""
     steps = raced(4, 0.001, 0.003)
     yield words.race_text()
+    yield words.race_how()
     yield words.cut_line(900, 448, 512)
     for cached, naive in ((0.001, 0.003), (0.003, 0.001), (0.001, 0.001)):
         yield words.race_line(raced(4, cached, naive))
     yield words.race_line([*steps[:-1], replace(steps[-1], token_id=999)])
+    yield words.guess_line(5, steps), words.guess_line(2, steps), words.guess_line(1, steps)
     hardware = Hardware("A processor", "cpu", 1, 1, "2.13.0")
     yield words.machine_line(hardware, "m", "float32")
     yield words.setting_line("m", "float32", 2)
@@ -70,12 +72,12 @@ def everything_said() -> Iterator[object]:
 #: Said as they stand, by the page and its parts.
 PLAIN = {
     *(f"page.{name}" for name in ("title", "lead", "measure_with", "device", "precision", "threads")),
-    *("race.title", "race.tokens", "race.start", "prefill.text", "prefill.alt"),
+    *("race.title", "race.tokens", "race.start", "race.guess", "prefill.text", "prefill.alt"),
     *(f"sweep.{name}" for name in ("title", "text", "longest", "cat", "cat_help", "start", "show", "axes")),
     *(f"sweep.{name}" for name in ("counted_as", "measured", "counted", "step", "total", "ratio")),
     *(f"files.{name}" for name in ("title", "text", "csv", "json", "keep", "forget", "upload")),
     *("scale.title", "scale.text", "scale.tokens", "scale.measured_alt"),
-    *("why.title", "why.fitted", "why.fitted_alt", "why.parts_alt"),
+    *("why.title", "why.not_swept", "why.fitted", "why.fitted_alt", "why.parts_alt"),
     *("agreement.title", "agreement.text", "agreement.start"),
 }
 
@@ -146,6 +148,19 @@ def test_race_line_tells_clocks_tokens_and_prefill_from_the_steps() -> None:
     assert words.race_line([]) == words.race_line(raced(1, 1.0, 1.0)[:1]) == ""
 
 
+@pytest.mark.parametrize(
+    ("naive", "guess", "expected"),
+    [
+        (0.009, 5, "You guessed 5×: of these guesses the closest."),
+        (0.011, 5, "You guessed 5×; of these guesses 20× is the closest."),  # 2.2 times 5, 20 by 1.8
+        (0.0005, 100, "You guessed 100×; of these guesses 1× is the closest."),
+    ],
+)
+def test_a_guess_is_held_against_the_race(naive: float, guess: int, expected: str) -> None:
+    assert read(words.guess_line(guess, raced(4, 0.001, naive))) == expected
+    assert words.guess_line(guess, []) == ""
+
+
 def test_a_race_that_was_stopped_compares_what_both_have() -> None:
     line = read(words.race_line([*raced(3, 0.001, 0.003), *raced(9, 0.001, 0.003)[6::2]]))
     assert line.startswith("3 tokens: 3.00 ms with the cache, 9.00 ms without.")
@@ -205,7 +220,7 @@ def test_agreement_is_told_from_the_rows() -> None:
     rows = [*ROWS[:3], Row(64, ROWS[3].points, same_token=False, difference=2e-5)]
     line = read(words.agreement_line(rows))
     assert "At 3 of 4 lengths both paths pick the same next token." in line
-    assert line.endswith("differ by at most 2.0e−05.")
+    assert line.endswith("differ by at most 2.0e−5.")
     assert words.agreement_row(Agreement("float32", 9, 8, 1e-6))["same next token"] == "8 of 9 steps"
     assert words.agreement_row(Agreement("float32", 1, 1, 0.0))["same next token"] == "1 of 1 step"
 
