@@ -129,12 +129,13 @@ class Hub:
         code = follower.code
         self._followers.setdefault(code, set()).add(follower)
         try:
-            if not follower.leads:
-                await self.store.seen(code, {follower.device: ""})
-                follower.tell(PLACE, await self._message(code))
-            await self.store.tell(code, CLASS)
-            async for event in follower.events():
-                yield event
+            with suppress(RefusedError):  # it has ended meanwhile, or the Redis was lost: a device asks again
+                if not follower.leads:
+                    await self.store.seen(code, {follower.device: ""})
+                    follower.tell(PLACE, await self._message(code))
+                await self.store.tell(code, CLASS)
+                async for event in follower.events():
+                    yield event
         finally:
             self._followers[code].discard(follower)
             if not self._followers[code]:

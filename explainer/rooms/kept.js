@@ -1,5 +1,7 @@
 // What a room leaves on a device: its code in the tab, and in the browser the random name under which it votes.
 
+import { randomName } from "../web/random.js";
+
 const KEPT = "kv-room"; // in the tab: {code, secret, asks}; for a device of the class in the browser: {code, device}
 
 /** @param {() => Storage} storage */
@@ -28,8 +30,7 @@ export const ofBrowser = () => localStorage;
 export function deviceOf(code) {
   const known = kept(ofBrowser);
   if (known?.code === code) return known.device;
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  const device = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const device = randomName();
   keep(ofBrowser, { code, device });
   return device;
 }

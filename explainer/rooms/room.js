@@ -211,7 +211,7 @@ export async function enter(slot, into) {
   slot.closest(".way-root").before(style);
   await styled;
   const tab = kept(ofTab);
-  const code = inAddress("room")?.trim().toUpperCase();
+  const code = inAddress("room")?.replace(/[\s-]/g, "").toUpperCase(); // however it was written down
   if (code && code !== tab?.code) begin({ code });
   else if (tab) begin(tab);
   else changed();

@@ -8,6 +8,19 @@ const BUSY =
 const TYPED =
   "input:not([type=range], [type=radio], [type=checkbox]), textarea, select, [contenteditable], [role=dialog], [role=listbox]";
 
+/** What a presenter's remote sends, and what it asks for. */
+export const REMOTE = {
+  ArrowRight: "next",
+  ArrowDown: "next",
+  PageDown: "next",
+  " ": "next",
+  ArrowLeft: "back",
+  ArrowUp: "back",
+  PageUp: "back",
+  Home: "first",
+  End: "last",
+};
+
 /**
  * @param {HTMLElement} root
  * @param {{anywhere: Object<string, () => void>, inside: Object<string, () => void>, other: (key: string) => boolean}} moves

@@ -1,24 +1,13 @@
 // The speaker's notes, in a window of their own: they follow the window that presents, and step it.
 
 import { el } from "./dom.js";
+import { REMOTE } from "./keys.js";
 
 const name = location.hash.slice(1);
 const channel = new BroadcastChannel(`kv-notes ${name}`);
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
 const send = (message) => channel.postMessage(message);
-const STEPS = {
-  ArrowRight: "next",
-  ArrowDown: "next",
-  PageDown: "next",
-  " ": "next",
-  ArrowLeft: "back",
-  ArrowUp: "back",
-  PageUp: "back",
-  Home: "first",
-  End: "last",
-  b: "blank",
-  ".": "blank",
-};
+const STEPS = { ...REMOTE, b: "blank", ".": "blank" };
 
 const over = el("p.over");
 const title = el("h1");

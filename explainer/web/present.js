@@ -3,6 +3,8 @@
 
 import { onClass, theClass } from "./classroom.js";
 import { el } from "./dom.js";
+import { REMOTE } from "./keys.js";
+import { randomName } from "./random.js";
 import { fill, say } from "./words.js";
 
 /**
@@ -40,18 +42,7 @@ function firstSentence(paragraph) {
   return parts;
 }
 
-// What a remote sends, and what a hand at a keyboard does.
-const STEPS = {
-  ArrowRight: "next",
-  ArrowDown: "next",
-  PageDown: "next",
-  " ": "next",
-  ArrowLeft: "back",
-  ArrowUp: "back",
-  PageUp: "back",
-  Home: "first",
-  End: "last",
-};
+// What a hand at a keyboard does besides.
 const SHOWS = { b: "blank", ".": "blank", f: "full", l: "light", s: "notes", Escape: "leave" };
 const TYPED = "input:not([type=range], [type=checkbox], [type=radio]), textarea, [contenteditable]";
 
@@ -62,11 +53,11 @@ const NOTES = "kv-notes"; // in the tab's storage: the name of the channel to it
 /** A channel to the window with this tab's notes: none until that was opened once, unless it is to be. */
 function channelOf(opened) {
   try {
-    if (opened && !sessionStorage.getItem(NOTES)) sessionStorage.setItem(NOTES, crypto.randomUUID());
+    if (opened && !sessionStorage.getItem(NOTES)) sessionStorage.setItem(NOTES, randomName());
     const name = sessionStorage.getItem(NOTES);
     return name ? new BroadcastChannel(`${NOTES} ${name}`) : null;
   } catch {
-    return null; // no storage, or an address without https: then there is no second window
+    return null; // no storage: then there is no second window
   }
 }
 
@@ -90,7 +81,10 @@ export function createPresent({ root, told, live }, on) {
   const blank = el("div.blank", { hidden: true });
   const button = (name, title, act) => {
     const made = el("button", { type: "button", title }, name);
-    made.onclick = act;
+    made.onclick = ({ detail }) => {
+      if (detail) root.focus({ preventScroll: true }); // a pointer's click: the bar is not to stay for its focus
+      act();
+    };
     return made;
   };
   const light = button("", "What the pointer lights (L)", () => acts.light());
@@ -195,11 +189,12 @@ export function createPresent({ root, told, live }, on) {
       root.contains(target) && target.matches?.(TYPED) && key !== "Escape" && !key.startsWith("Page");
     if (types) return;
     const back = key === " " && event.shiftKey;
-    const act = back ? "back" : (STEPS[key] ?? SHOWS[key]);
+    const act = back ? "back" : (REMOTE[key] ?? SHOWS[key]);
     // Any other letter means something else on the page, or to Streamlit, that a class need not see.
     if (!act && key.length > 1) return;
     event.preventDefault();
     event.stopImmediatePropagation();
+    bar.classList.remove("shown"); // whoever has the keys in hand needs the picture
     if (act === "blank") return acts.blank();
     blank.hidden = true;
     if (act) acts[act]();

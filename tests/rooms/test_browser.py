@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.waiting import holds, settles
+
 WALK = "/walkthrough?stage=2"
 
 
@@ -25,6 +27,19 @@ def joined(page: Page, browser: Browser, app_url: str) -> Iterator[Callable[...,
     yield opened
     for context in contexts:
         context.close()
+
+
+#: What of the bar lies over or under what is said of the class, or is cut.
+OVERLAPS = """(slot) => {
+  const said = slot.getBoundingClientRect();
+  const others = [...slot.closest('.way-root').querySelectorAll('nav button, .path button, .path a')];
+  const over = others.filter((other) => {
+    const box = other.getBoundingClientRect();
+    return other.checkVisibility() && box.right > said.left + 1 && box.left < said.right - 1;
+  });
+  const cut = slot.scrollWidth > slot.clientWidth + 1 || said.left < 0 || said.height > 44;
+  return [...over.map((other) => other.textContent), ...(cut ? ['cut'] : [])];
+}"""
 
 
 def stage(page: Page) -> Locator:
@@ -70,6 +85,7 @@ def test_a_class_follows_answers_explores_and_comes_back(
     expect(right).to_have_text("0 of 2 answered")
     answers(student).nth(0).click()
     expect(answers(student).nth(0)).to_have_attribute("aria-pressed", "true")
+    holds(answers(phone).nth(0), "(answer) => answer.offsetHeight >= 44")  # a thumb's
     expect(right).to_have_text("1 of 2 answered")
     # It has changed its mind, and touches the token in the picture; another goes there with the keys.
     student.locator("[data-answers='2'] [role=rowheader]").first.click()
@@ -83,6 +99,7 @@ def test_a_class_follows_answers_explores_and_comes_back(
     page.keyboard.press("ArrowRight")
     for one in (page, student, phone):
         expect(one.locator(".poll .votes")).to_have_text(["0", "2", *["0"] * (count() - 2)])
+    expect(phone.locator(".poll .counted")).to_have_text("2 answered")
     page.keyboard.press("ArrowRight")
     expect(stage(page)).to_contain_text("Stage 3 of 5")
     verdict = page.locator(".poll .verdict").inner_text()
@@ -147,8 +164,11 @@ def test_the_projector_shows_the_room_the_question_and_the_answers_in_large(
     for seen in (page.locator(".poll .votes").first, page.locator(".poll .focus"), page.locator(".counted")):
         expect(seen).to_be_visible()
         expect(seen).to_have_css("font-size", re.compile(r"^(2[4-9]|[3-9]\d)"))
+    cut = "history => history.scrollHeight - history.clientHeight"
+    settles(lambda: [] if page.locator(".history").evaluate(cut) == 0 else ["not all tokens are in sight"])
     page.keyboard.press("PageDown")
     expect(page.locator(".poll .verdict")).to_be_visible()
+    settles(lambda: [] if page.locator(".history").evaluate(cut) == 0 else ["not all tokens are in sight"])
     # The teacher's page reloads, and has its room.
     page.reload()
     expect(line).to_contain_text(f"/join · {code} · 1 joined")
@@ -164,7 +184,26 @@ def test_a_visitor_without_a_room_asks_for_nothing_of_it_and_a_wrong_code_says_s
     assert [url for url in asked if "/rooms" in url] == []
     fresh = page.context.new_page()  # whose console may tell of the refusal
     fresh.goto(f"{app_url}/join")
-    fresh.get_by_label("Code").fill("cdfhjk")
+    fresh.get_by_label("Code").fill("cdf hjk")
     fresh.get_by_role("button", name="Join").click()
     expect(fresh.locator(".class-slot")).to_have_text("There is no room CDFHJK. It may have ended.")
     expect(fresh).to_have_url(re.compile(r"^[^?]*(\?(?!.*room=).*)?$"))
+    # On a phone it stands beside the page's name, and can be read to its end.
+    for width in (390, 360):
+        fresh.set_viewport_size({"width": width, "height": 740})
+        settles(lambda: fresh.locator(".class-slot").evaluate(OVERLAPS))
+
+
+def test_a_class_follows_to_the_part_of_the_timing_lab(
+    page: Page, app_url: str, joined: Callable[..., Page]
+) -> None:
+    page.goto(f"{app_url}/timing")
+    expect(page.locator(".rail .stage")).to_have_count(5)
+    student = joined(open_room(page))
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    for part, heading in (("4", "why"), ("2", "sweep")):
+        page.keyboard.press(part)
+        expect(student.locator(f"h3#{heading}")).to_be_in_viewport()
+        expect(student.locator(f".rail [data-stage='{part}']")).to_have_attribute("aria-current", "step")
+    expect(student.locator(".presenting")).to_have_count(0)

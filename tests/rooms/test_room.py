@@ -233,6 +233,19 @@ def test_a_room_ends_when_its_teacher_has_been_away(monkeypatch: pytest.MonkeyPa
     run(what())
 
 
+def test_a_room_that_ends_while_somebody_joins_has_no_events() -> None:
+    """The answer has begun by then: an error could no longer be told, only logged."""
+
+    async def what() -> None:
+        hub = Hub(Memory())
+        opened = await hub.make()
+        events = await hub.follow(opened["code"], "student-0001")
+        await hub.close(opened["code"], opened)
+        assert [event async for event in events] == []
+
+    run(what())
+
+
 def test_an_address_that_is_no_redis_is_refused_when_the_server_starts() -> None:
     with pytest.raises(ValueError, match="scheme"):
         Hub.read({"ROOMS_URL": "http://localhost"})

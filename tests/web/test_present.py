@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.waiting import holds
+
 #: An address of each, what in its picture matters, and how much of that there is at least.
 PAGES = {
     "start": ("?part=1", ".numbers dd, .t-row.now", 4),
@@ -13,6 +15,7 @@ PAGES = {
     "avoided_work": ("avoided_work?op=8", ".name", 10),
     "why_k_and_v": ("why_k_and_v", ".fit, .card-name", 10),
     "by_hand": ("by_hand?step=8", "td :is(b, .how)", 8),
+    "timing": ("timing?part=3", ".part [data-matters]", 5),
     "code": ("code", ".l.now", 1),
     "memory": ("memory", ".factor b, .total b", 6),
     "prompt_caching": ("prompt_caching", ".numbers b", 4),
@@ -68,6 +71,20 @@ def test_before_a_class_the_sentence_and_the_numbers_that_matter_can_be_read_and
     if name == "avoided_work":  # it has texts and charts below its scene
         expect(page.locator(".numbers-of")).to_have_count(3)
     expect(page.locator(":is(.stMarkdown, .stHtml) :is(p, h4, summary):visible")).to_have_count(0)
+
+
+def test_the_volume_of_the_cache_takes_the_room_that_the_rest_leaves(page: Page, app_url: str) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.goto(f"{app_url}/memory?grown=3&present=1")
+    root = page.locator(".scene-root.presenting")
+    expect(root.locator(".present-line")).to_have_text(re.compile(r"\S"))
+    canvas = root.locator(".volume canvas")
+    for width, height in ((1024, 768), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        holds(canvas, f"(canvas) => canvas.clientHeight > {height} * 0.45")
+        holds(canvas, "(canvas) => canvas.height === Math.round(canvas.clientHeight * devicePixelRatio)")
+        holds(root.locator(".picture-area"), "(area) => area.scrollHeight <= area.clientHeight + 1")
 
 
 #: What the other parts of prompt caching show at first, and what in it matters.

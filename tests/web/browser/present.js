@@ -118,6 +118,22 @@ test("B blanks the screen, and the next step shows it again", () => {
   equal([$(".blank").hidden, where()], [true, "2.2"]);
 });
 
+test("the bar leaves the picture to whoever steps, and does not stay for having been clicked", () => {
+  const { root, $ } = laps();
+  press("f");
+  const bar = $(".present-bar");
+  const there = () => bar.matches(".shown, :focus-within");
+  equal(there(), true);
+  press("PageDown");
+  equal(there(), false);
+  const light = [...bar.querySelectorAll("button")].find((button) => button.textContent.includes("(L)"));
+  light.focus();
+  light.dispatchEvent(new MouseEvent("click", { detail: 1 }));
+  equal([there(), root.getRootNode().activeElement === root], [true, true]); // it says what is lit now
+  press("PageDown");
+  equal(there(), false);
+});
+
 test("other letters do nothing before a class, and what is typed into a field of the scene stays", () => {
   const { root, where } = laps();
   root.insertAdjacentHTML("beforeend", '<input id="name">');
@@ -195,6 +211,19 @@ test("the notes of each place go to their window, which steps as well", async ()
   window.postMessage({ step: "back" });
   await waiting;
   equal(at.where(), "2.1");
-  window.close();
   at.stepper.destroy();
+
+  // A small rail has no stages to name: there it is what one steps through.
+  const along = (to, by) => ({ lap: to.lap + by, stage: to.stage });
+  for (const [told, over, following] of [
+    [{ ...LAPS, along, small: true }, "token 2", "token 3"],
+    [{ small: true }, "step 1 of 3", "Two"],
+  ]) {
+    waiting = next();
+    const small = stepping(told);
+    await waiting;
+    equal([heard.at(-1).over, heard.at(-1).next], [over, following]);
+    small.stepper.destroy();
+  }
+  window.close();
 });
