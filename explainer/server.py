@@ -6,6 +6,7 @@ fetches them when somebody first asks how a cell came about, so that no page has
 
 import asyncio
 import gc
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import cache
@@ -22,6 +23,7 @@ from starlette.routing import Route
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import Runtime, app_session
+from streamlit.runtime.scriptrunner_utils import script_run_context
 from streamlit.testing.v1 import AppTest
 
 from explainer.ahead import page
@@ -33,7 +35,7 @@ from explainer.kit.proving import PROOFS
 from explainer.kit.wording import Wording, packed
 from explainer.walkthrough.scene import found, hidden_rows, words
 from explainer.why_k_and_v.scene import wording as of_why_k_and_v
-from kvengine import KVEngineError, Transformer
+from kvengine import KVEngineError, ModelCard, Transformer
 
 #: Seconds between two collections. Streamlit's own, after every run, took half of a class's time
 #: (`runner.postScriptGC` in .streamlit/config.toml turns it off).
@@ -41,6 +43,8 @@ COLLECT_EVERY = 5.0
 
 #: Seconds that a browser keeps what never changes under its address.
 YEAR = 365 * 24 * 3600
+
+NO_MODEL = "There is no model of this name."
 
 #: By page, what its scene says whatever run it shows.
 WORDINGS: Mapping[str, Wording] = {"why_k_and_v": of_why_k_and_v, "code": of_code}
@@ -60,11 +64,15 @@ def warm_up(frame: Path) -> None:
     torch.set_num_threads(1)
     page("/")
     runtime = Runtime._instance
+    # AppTest keeps its state outside of a run, and Streamlit would warn of that in the log.
+    warns = logging.getLogger(script_run_context.__name__)
+    warns.disabled = True
     try:
         visit = AppTest.from_file(str(frame), default_timeout=60).run()
         visit.switch_page(str(frame.parent.parent / "pages" / "walkthrough.py")).run()
     finally:
         Runtime._instance = runtime  # AppTest puts one of its own in its place
+        warns.disabled = False
 
 
 def keep_theme() -> None:
@@ -141,10 +149,13 @@ async def _notes(_request: Request) -> Response:
 
 async def _words(request: Request) -> Response:
     """What the walkthrough says with this model; its address changes with it."""
-    config = next((c.config for c in (*cards(), *further()) if c.name == request.path_params["name"]), None)
-    if config is None:
-        return PlainTextResponse("There is no model of this name.", 404)
-    return _arrays(words(config), seconds=YEAR)
+    card = _card(request)
+    return _arrays(words(card.config), seconds=YEAR) if card else PlainTextResponse(NO_MODEL, 404)
+
+
+def _card(request: Request) -> ModelCard | None:
+    """One of the models that can be chosen: no directory is opened by a name that somebody sends."""
+    return next((card for card in (*cards(), *further()) if card.name == request.path_params["name"]), None)
 
 
 async def _wording(request: Request) -> Response:
@@ -156,11 +167,13 @@ async def _wording(request: Request) -> Response:
 
 
 async def _weights(request: Request) -> Response:
+    card, layer = _card(request), request.path_params["layer"]
+    if card is None:
+        return PlainTextResponse(NO_MODEL, 404)
     try:
-        found = await asyncio.to_thread(model, request.path_params["name"])
+        found = await asyncio.to_thread(model, card.name)
     except KVEngineError as error:
         return PlainTextResponse(str(error), 404)
-    layer = request.path_params["layer"]
     if layer >= found.config.n_layers:
         return PlainTextResponse(f"The layers are 0 to {found.config.n_layers - 1}.", 404)
     return _arrays(weights_of(found, layer), seconds=3600)

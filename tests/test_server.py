@@ -28,7 +28,7 @@ from explainer.kit.wording import address
 from explainer.server import WORDINGS, keep_theme
 from explainer.walkthrough.scene import version, words
 from kvengine import load_model
-from tools.server import Server
+from tools.server import Server, serve
 
 PACKAGE = Path(ahead.__file__).parent
 SCRIPT = next((Path(streamlit.__file__).parent / "static" / "static" / "js").glob("protobuf.*.js"))
@@ -109,6 +109,13 @@ def test_what_is_not_there_is_not_found(app_server: Server, path: str) -> None:
     assert b"Traceback" not in body
 
 
+@pytest.mark.parametrize("directory", ["pairs", "kvengine"])
+def test_no_directory_is_opened_by_a_name_that_a_browser_sends(app_server: Server, directory: str) -> None:
+    """One beside the models, one where the server was started: neither is a model that can be chosen."""
+    found = get(app_server, f"/operands/weights/{directory}/0")
+    assert found == (404, b"There is no model of this name.")
+
+
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
@@ -158,6 +165,18 @@ def test_a_page_names_what_its_scene_needs_and_all_of_it_is_there(app_server: Se
     )
     assert whole.encode() == get(app_server, "/walkthrough")[1]
     connection.close()
+
+
+def test_the_log_of_a_server_that_was_visited_has_its_address_and_nothing_else(
+    page: Page, tmp_path: Path
+) -> None:
+    with serve(tmp_path / "streamlit.log") as server:
+        for query in ("", "?prompt=Once+upon+a+time&layer=1&head=2&token=6&stage=2"):  # an old link
+            page.goto(f"{server.url}/{query}")
+            expect(page.locator(".scene-root:not([aria-busy])")).to_be_visible()
+        expect(page).to_have_url(re.compile("/walkthrough.*stage=2"))
+        said = server.log_text().split()
+    assert " ".join(said) == f"You can now view your Streamlit app in your browser. URL: {server.url}"
 
 
 def test_what_a_page_needs_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
