@@ -1,7 +1,5 @@
 """The idea in a minute: the same text written twice, with a cache and without, and what has to be kept."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from explainer.kit import address, cache, scene, session
@@ -18,11 +16,6 @@ NAME = "start"
 
 common, own, card = session.common(), session.own(StartChoice), session.card()
 prompt, tokenizer = session.prompt_ids(), cache.tokenizer(card.name)
-
-# A door or a cell was clicked: the page it leads to opens with this one's prompt and model.
-if door := st.session_state.pop("start_door", None):
-    page = {"walkthrough": "walkthrough.py", "timing": "timing.py"}[door["page"]]
-    st.switch_page(Path(__file__).with_name(page), query_params=door["params"])
 
 if len(prompt) == 1:
     st.info(WORDS["prompt"]["empty"], icon=":material/info:")
@@ -44,11 +37,6 @@ with working(card.name, say(WORDS["prompt"]["trying"], words=TRIED_LARGE)) as pr
         tries = outcomes(card.name, ids, temperature=temperature, seed=seed, progress=progress)
         tried = choices(tries.by_kept, found.writing.cached_ids[len(ids) :], tokenizer.texts)
 
-
-def leave() -> None:
-    st.session_state["start_door"] = scene.sent(NAME, "door")
-
-
 scene.mount(
     NAME,
     {
@@ -64,5 +52,4 @@ scene.mount(
     | drawn(found.writing, found.times, card.config, tokenizer.texts),
     on_trying_change=lambda: None,
     on_controls_change=lambda: None,
-    on_door_change=leave,
 )

@@ -12,21 +12,13 @@ export function walkthroughAt(scene, position) {
 /**
  * @param {any} scene
  * @param {number} lap the word that is shown
- * @param {(page: string, params: Object<string, string>) => void} open
  */
-export function doorsOf(scene, lap, open) {
+export function doorsOf(scene, lap) {
   const at = walkthroughAt(scene, scene.prompt_length + lap - 2);
-  const params = { walkthrough: at, timing: {} };
-  return Object.entries(scene.words.door).map(([page, words]) => {
-    const query = new URLSearchParams({ ...scene.link, ...params[page] });
-    const link = el("a.door", { href: `${page}?${query}` }, words);
-    link.onclick = (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // into a tab of its own
-      event.preventDefault();
-      open(page, params[page]);
-    };
-    return link;
-  });
+  const places = { walkthrough: at, timing: {} };
+  return Object.entries(scene.words.door).map(([page, words]) =>
+    door("a.door", page, { params: { ...scene.link, ...places[page] } }, words),
+  );
 }
 
 /** The named paths through the pages, each a door to what comes behind this page; nothing until they are known. */

@@ -55,7 +55,7 @@ def _kept(writing: Writing, k: int, values: dict[str, str]) -> dict[str, Any] | 
 
 
 def _ratio(writing: Writing, k: int, values: dict[str, str]) -> dict[str, Any] | None:
-    """How many times the work of the right side the left side does for this word."""
+    """How many times as much work this word takes without the cache."""
     word = writing.words[k - 1]
     naive, cached = word.naive.multiplications, word.cached.multiplications
     n, ratio = len(writing.prompt_ids) + k - 1, naive / cached

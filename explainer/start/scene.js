@@ -6,7 +6,7 @@ import { presented } from "../web/present.js";
 import { readable, tabStop } from "../web/reading.js";
 import { createStage, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
-import { onWay } from "../web/way.js";
+import { addressOf, onWay, open, way } from "../web/way.js";
 import { fill, say } from "../web/words.js";
 import { doorsOf, pathsOf, walkthroughAt } from "./doors.js";
 import { fitTriangles } from "./fit.js";
@@ -139,20 +139,15 @@ export default function start(root) {
 
   // ---- where it leads ----------------------------------------------------------------------------------
 
-  function open(page, params) {
-    // The time makes it another message, should the same door be taken twice.
-    send("door", { page, params: { ...scene.link, ...params }, at: Date.now() });
-  }
-
   const showDoors = (lap) =>
-    doors.replaceChildren(...doorsOf(scene, lap, open), ...pathsOf(scene.words.line.paths));
+    doors.replaceChildren(...doorsOf(scene, lap), ...pathsOf(scene.words.line.paths));
   const forgetWay = onWay(() => stepper && showDoors(stepper.place.lap)); // it can come later than the scene
 
   panels.addEventListener("click", (event) => {
     const cell = /** @type {any} */ (event.target).closest?.(".t-cell");
-    if (cell?.closest(".writer") && cell.closest(".writer").dataset.side !== "yours") {
-      open("walkthrough", walkthroughAt(scene, cell.to));
-    }
+    const writer = cell?.closest(".writer");
+    if (!writer || writer.dataset.side === "yours" || way()?.elsewhere) return;
+    open(addressOf("walkthrough", { ...scene.link, ...walkthroughAt(scene, cell.to) }));
   });
 
   // ---- the stepper -----------------------------------------------------------------------------------

@@ -267,11 +267,15 @@ def test_a_door_can_be_taken_into_a_tab_of_its_own(page: Page, app_url: str) -> 
     assert address == "timing?heads=4&kv=4"
 
 
-def test_the_second_door_opens_the_timing_lab(page: Page, app_url: str) -> None:
+def test_the_second_door_opens_the_timing_lab_and_back_leads_back(page: Page, app_url: str) -> None:
     open_still(page, f"{app_url}/?word=10&part=2")
     page.get_by_role("link", name=WORDS["door"]["timing"]).click()
     expect(page).to_have_url(re.compile("/timing"))
     expect(page.get_by_role("button", name=re.compile("race", re.I)).first).to_be_visible()
+    answered(page)
+    page.go_back()
+    expect(page).to_have_url(f"{app_url}/?word=10&part=2")  # this page's own address, at one press
+    expect(page.get_by_role("heading", name=WORDS["keep"]["title"])).to_be_visible()
 
 
 def test_a_click_on_a_cell_opens_its_word_in_the_walkthrough(page: Page, app_url: str) -> None:
@@ -282,6 +286,7 @@ def test_a_click_on_a_cell_opens_its_word_in_the_walkthrough(page: Page, app_url
         expect(page.locator(".over")).to_contain_text(f"Stage 1 of 5 · token {token}")
         answered(page)
         page.go_back()
+        expect(page).to_have_url(f"{app_url}/?word=6&part=1")
 
 
 def test_an_old_link_opens_the_walkthrough_and_back_leads_back(page: Page, app_url: str) -> None:

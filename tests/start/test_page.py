@@ -59,17 +59,6 @@ def test_an_old_link_opens_the_walkthrough_with_all_that_it_says(
     assert {key: app.query_params[key] for key in params} == params
 
 
-def test_a_door_opens_its_page_with_the_prompt(open_page: Opened) -> None:
-    app = open_page("start", prompt="The cat sat")
-    params = {"prompt": "The cat sat", "token": "6"}
-    app.session_state["start_door"] = {"page": "walkthrough", "params": params}
-    app.run()
-    assert not app.exception
-    assert app.session_state["choice"].page == "walkthrough"
-    assert app.session_state["choice"].common.prompt == "The cat sat"
-    assert dict(app.query_params) == params
-
-
 def test_the_scene_keeps_its_place_on_the_page_while_the_choices_are_run(open_page: Opened) -> None:
     """Else Streamlit takes it off the page until they are: it plays meanwhile."""
     places = []

@@ -104,7 +104,7 @@ def test_totals_add_up(writing: Writing) -> None:
 
 def test_the_line_tells_what_happened(writing: Writing) -> None:
     assert said(line(writing, TIMES, 1)) == "Both have to compute the prompt once: 14 words."
-    assert "computes 15 words again" in said(line(writing, TIMES, 3))
+    assert "15 words are computed again without the cache" in said(line(writing, TIMES, 3))
     naive, cached = totals(writing, TIMES, PLAYED)["works"]
     done = said(line(writing, TIMES, PLAYED))
     assert done == (
