@@ -127,7 +127,9 @@ class Tab:
         page.context.clear_cookies()
         page.goto(f"{self._url}/_stcore/health")  # a page of the app's that is almost none
         page.evaluate("() => { sessionStorage.clear(); localStorage.clear(); }")
-        page.emulate_media(media="null", color_scheme="light", reduced_motion="no-preference")
+        page.emulate_media(
+            media="null", color_scheme="light", reduced_motion="no-preference", forced_colors="none"
+        )
         page.set_viewport_size(self._context_args["viewport"])
         page.mouse.move(0, 0)
         return page

@@ -95,8 +95,11 @@ def fit(choice: T, config: Config) -> tuple[T, list[str]]:
             continue
         nearest = parameter.kind(high if value > high else low)
         default = next(f.default for f in fields(type(choice)) if f.name == name)  # type: ignore[arg-type]
-        if not (parameter.adapts and value == default):
-            notes.append(f"{said}; {short(str(value))} was asked for, {nearest} is shown.")
+        asked, taken = (short(f"{x:g}" if parameter.kind is float else str(x)) for x in (value, nearest))
+        if value < low and nearest == default:  # a 0 there can mean that nothing is chosen
+            notes.append(f"{said}; {asked} was asked for and ignored.")
+        elif not (parameter.adapts and value == default):
+            notes.append(f"{said}; {asked} was asked for, {taken} is shown.")
         choice = replace(choice, **{name: nearest})  # type: ignore[type-var]
     return choice, notes
 

@@ -16,7 +16,8 @@ from explainer.kit.words import count, plain
 # step the controls fold away; a button in the scene brings them back. They keep their width meanwhile.
 _PAGE_STYLE = """<style>
 .stAppHeader { min-height: 0; height: 2.75rem; }
-.stMain { scrollbar-gutter: stable; }
+.stMain { scrollbar-gutter: stable; scroll-padding-top: 3.25rem; } /* the focus is not under the header */
+.stMain .stHeading * { scroll-margin-top: 0.5rem; }
 .stMainBlockContainer { max-width: 2200px; padding: 2.9rem clamp(1rem, 1.8vw, 2.5rem) 1rem; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 body.kv-asking [class*="st-key-tells_"] { visibility: hidden; }
@@ -24,6 +25,9 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
   position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;
 }
 @media (max-width: 640px) {
+  .stMainBlockContainer { --below-scene: 0; }
+  body.kv-stepped .stMainBlockContainer { padding-bottom: 4.75rem; }
+  body.kv-stepped .stMain { scroll-padding-bottom: 4.25rem; }
   body.kv-stepped:not(.kv-asked) [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
     position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden;
   }
@@ -38,7 +42,7 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
 @media (forced-colors: active) {
   .stSlider [data-rac]:has(> [data-testid="stSliderThumbValue"]) { border: 7px solid ButtonText; }
   .stSlider [data-rac]:has(> [data-testid="stSliderTickBar"]) { outline: 1px solid ButtonText; }
-  .stApp [data-selected="true"] { outline: 3px solid Highlight; outline-offset: -3px; }
+  .stApp [data-selected="true"]:not(:focus-visible) { outline: 3px solid Highlight; outline-offset: -3px; }
 }
 @media screen {
   body.kv-presenting :is(.stApp, .stMarkdown > div, [data-testid="stWidgetLabel"]) {
@@ -58,7 +62,15 @@ body.kv-folded [data-testid="stLayoutWrapper"]:has(.st-key-controls) {
 }
 .numbers-of :is(th, td):first-child { text-align: left; }
 @media print { .numbers-of:not([open]) { display: none; } }
-.stMain:focus-visible::before { box-shadow: inset 0 0 0 3px currentcolor !important; }
+:root .stMain:focus-visible { outline: 3px solid currentcolor; outline-offset: -3px; }
+.stMain:focus-visible::before { box-shadow: none !important; }
+/* Where the keyboard is: Streamlit's own ring is a grey in the dark, and nothing in forced colours. */
+:root body :is(a, button, summary):focus-visible, :root body [data-focus-visible="true"] {
+  outline: 2px solid currentcolor; outline-offset: 2px;
+}
+:root body div:has(> :is(input, textarea):focus-visible) {
+  outline: 2px solid currentcolor; outline-offset: -1px;
+}
 [data-testid="stTooltipHoverTarget"] > button { min-width: 24px; min-height: 24px; margin: -4px; }
 [data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] * { color: inherit !important; }
 [data-variant="segmented_control"][data-selected="true"] { color: inherit !important; }
@@ -115,7 +127,7 @@ def part_control(what: str, parts: Mapping[str, str], asked: str, key: str) -> s
         on_change=chosen(key, "part"),
     )
     if part != asked:
-        told = f"There is no part {plain(asked)} on this page; the first one is shown."
+        told = f"There is no part “{plain(asked)}” on this page; the first one is shown."
         st.warning(told, icon=":material/info:")
     return part
 

@@ -2,7 +2,7 @@
 
 import { questionOf } from "../web/asking.js";
 import { el, svg, whole } from "../web/dom.js";
-import { createStage, onRoom } from "../web/stage.js";
+import { createStage, headed, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
 
@@ -21,10 +21,7 @@ export default function blocks(root) {
   let stepper = null;
 
   const stage = createStage(root, { label: "", heading: "", rail: "", terms: () => scene.terms });
-  const heading = root.querySelector("h1");
-  const lead = el("p.lead");
-  heading.classList.remove("sr");
-  root.querySelector(".text-line").before(heading, lead);
+  const { heading, lead } = headed(root);
   stage.text.remove();
   const panels = Object.fromEntries(
     ["rows", "paged"].map((name) => [
@@ -73,7 +70,7 @@ export default function blocks(root) {
   }
   const wasted = (name) => {
     const of = share(name, index(name));
-    return of === null ? "0 %" : `${Math.round(100 * (1 - of))} %`;
+    return of === null ? "0%" : `${Math.round(100 * (1 - of))}%`;
   };
 
   function paint() {
@@ -200,7 +197,7 @@ export default function blocks(root) {
         { viewBox: `0 0 ${width} ${tall}`, width, height: tall, "aria-hidden": "true" },
         ...[0, 0.5, 1].flatMap((of) => [
           svg("line", { x1: left, x2: width - 8, y1: y(of), y2: y(of), class: "grid" }),
-          svg("text", { x: left - 6, y: y(of) + 4, class: "tick" }, `${100 * of} %`),
+          svg("text", { x: left - 6, y: y(of) + 4, class: "tick" }, `${100 * of}%`),
         ]),
         path("rows"),
         path("paged"),

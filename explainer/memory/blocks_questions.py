@@ -50,8 +50,8 @@ def _share(
     }
     return step, asked(
         "share",
-        Option(f"{share} %", "right", share),
-        Option("100 %", "all", 100),
+        Option(f"{share}%", "right", share),
+        Option("100%", "all", 100),
         Option("none yet", "none", 0),
         values=values,
         veil=True,  # the curve and the counts have it

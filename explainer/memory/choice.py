@@ -22,7 +22,7 @@ LONGEST = 384
 #: Model of the calculator whose numbers are the learner's own, and the one that runs here.
 OWN, RUNNING = "own", "running"
 
-_CUT = "of the memory page was cut to {high} characters."
+_CUT = "of the memory page: only {high} characters were read."
 
 
 @dataclass(frozen=True)

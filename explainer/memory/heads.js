@@ -2,7 +2,7 @@
 
 import { questionOf } from "../web/asking.js";
 import { calm, el, svg, whole } from "../web/dom.js";
-import { createStage, onRoom } from "../web/stage.js";
+import { createStage, headed, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
 
@@ -28,10 +28,7 @@ export default function heads(root) {
   let frame = 0;
 
   const stage = createStage(root, { label: "", heading: "", rail: "", terms: () => scene.terms });
-  const heading = root.querySelector("h1");
-  const lead = el("p.lead");
-  heading.classList.remove("sr");
-  root.querySelector(".text-line").before(heading, lead);
+  const { heading, lead } = headed(root);
   stage.text.remove();
   const drawing = svg("svg", { height: TALL, class: "sharing", role: "img" });
   const cards = el("div.cards");

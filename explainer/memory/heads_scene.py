@@ -74,7 +74,7 @@ def _share(part: int, whole: int) -> str:
 
 def _rise(first: Continued, model: Continued) -> str:
     rise = model.loss / first.loss - 1
-    return f"{100 * rise:.1f} %"
+    return f"{100 * rise:.1f}%"
 
 
 def _question(before: Continued, model: Continued, first: Continued) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _question(before: Continued, model: Continued, first: Continued) -> dict[str
         rise = model.loss / first.loss - 1
         found = asked(
             "loss",
-            Option(f"by {100 * rise:.1f} %", "right", rise),
+            Option(f"by {100 * rise:.1f}%", "right", rise),
             Option("not at all", "none", 0),
             Option("eightfold", "eightfold", 7),
         )

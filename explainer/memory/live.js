@@ -3,7 +3,7 @@
 import { questionOf } from "../web/asking.js";
 import { fullShade } from "../web/cells.js";
 import { el, whole } from "../web/dom.js";
-import { createStage, onRoom } from "../web/stage.js";
+import { createStage, headed, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
 import { createHandles, factorsOf } from "./handles.js";
@@ -26,12 +26,8 @@ export default function live(root) {
   let full = 1; // the strength that gets the full shade
 
   const stage = createStage(root, { label: "", heading: "", rail: "", terms: () => scene.terms });
-  const heading = root.querySelector("h1");
-  const lead = el("p.lead");
-  heading.classList.remove("sr");
-  const textLine = root.querySelector(".text-line");
-  textLine.before(heading, lead);
-  textLine.append(stage.rail);
+  const { heading, lead } = headed(root);
+  root.querySelector(".text-line").append(stage.rail);
   const volume = createVolume();
   const knobs = Object.fromEntries(
     ["tokens", "layers", "heads"].map((name) => [name, el(`div.knob.${name}`, { "aria-hidden": "true" })]),
@@ -40,6 +36,8 @@ export default function live(root) {
   const legend = el("div.legend");
   const factors = el("div.formula-row");
   stage.picture.append(volume.node, legend, factors);
+  const sized = new ResizeObserver(() => stepper && paint()); // before a class it has what the rest leaves
+  sized.observe(volume.node);
   const room = onRoom(root, stage.picture, fit);
   readBlocks(volume, stage, () => ({ scene, of: now(), dragged: Boolean(shape) }));
 
@@ -278,6 +276,7 @@ export default function live(root) {
       if (first) stepper.demonstrate();
     },
     destroy() {
+      sized.disconnect();
       stepper?.destroy();
       room.destroy();
     },

@@ -77,7 +77,7 @@ def kind_line(of: Sum) -> str:
 def fits_line(of: Sum) -> str:
     values = {
         "tokens": tokens(of.tokens),
-        "share": f"{USABLE:.0%}".replace("%", " %"),
+        "share": f"{USABLE:.0%}",
         "memory": f"{digits(of.memory / 1e9)} GB",
         "gpu": of.gpu.name if of.cards == 1 else f"{of.cards} × {of.gpu.name}",
     }

@@ -19,7 +19,7 @@ NEW, LONGEST = 36, 160
 #: The largest budget: the positions of the models that ship.
 MOST = 512
 
-_CUT = "of the policies page was cut to {high} characters."
+_CUT = "of the policies page: only {high} characters were read."
 
 
 @dataclass(frozen=True)

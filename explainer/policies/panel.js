@@ -2,17 +2,19 @@
 
 import { paperColour, shade } from "../web/cells.js";
 import { el } from "../web/dom.js";
+import { readable } from "../web/reading.js";
 import { fill } from "../web/words.js";
 
 const HUES = { blue: [47, 102, 232], dark: [95, 155, 255] };
-const percent = (x) => `${(100 * x).toFixed(1)} %`;
+const percent = (x) => `${(100 * x).toFixed(1)}%`;
 
-/** @param {{show: (node: Element, lines: string[]) => void, hide: () => void}} tip */
-export function createPanel(tip) {
+/** @param {{tip: any, live: HTMLElement}} stage */
+export function createPanel({ tip, live }) {
   const title = el("h2");
   const sizes = el("span.quiet");
   const next = el("span.next-word", { "data-tells": "" });
-  const flow = el("div.flow", { tabindex: "0", role: "group" });
+  const row = el("div.flow-row", { role: "row" });
+  const flow = el("div.flow", { role: "grid" }, row);
   const node = el("section.text-run", {}, el("header", {}, title, sizes, next), flow);
   let run = null; // what Python sent of it
   let words = {};
@@ -22,16 +24,17 @@ export function createPanel(tip) {
 
   function load(data, scene, name) {
     if (name) title.textContent = name;
-    flow.setAttribute("aria-label", title.textContent);
+    flow.setAttribute("aria-label", `${title.textContent}; arrow keys go from word to word`);
     run = data;
     words = scene.words;
     prompt = scene.prompt;
     chips = data.labels.map((label, at) => {
       const numbers = el("canvas", { width: data.keys.cols, height: 1 });
       paintKey(numbers, data.keys.row(at), scene.strongest);
-      return el("span.chip", { "data-at": at }, el("span.word", {}, label), numbers, el("i.bar"));
+      const cell = { role: "gridcell", tabindex: "-1", "data-at": at };
+      return el("span.chip", cell, el("span.word", {}, label), numbers, el("i.bar"));
     });
-    flow.replaceChildren();
+    row.replaceChildren();
     shown = -1;
   }
 
@@ -59,8 +62,9 @@ export function createPanel(tip) {
     shown = i;
     // The rest of the prompt stands there already, so that nothing moves while it is read.
     const end = Math.max(i + 1, prompt);
-    while (flow.children.length < end) flow.append(chips[flow.children.length]);
-    while (flow.children.length > end) flow.lastElementChild.remove();
+    while (row.children.length < end) row.append(chips[row.children.length]);
+    while (row.children.length > end) row.lastElementChild.remove();
+    const reads = flow.matches(":focus-within");
     chips.slice(0, end).forEach((chip, at) => {
       chip.classList.toggle("ahead", at > i);
       const fresh = at === i;
@@ -72,6 +76,8 @@ export function createPanel(tip) {
       const bar = chip.lastElementChild;
       bar.classList.toggle("missed", at < i && !read);
       bar.style.setProperty("--part", String(Math.sqrt(read ? weights[at] : missed[at])));
+      chip.setAttribute("aria-label", lines(at).join(", "));
+      if (!reads) chip.tabIndex = fresh ? 0 : -1;
     });
     follow();
   }
@@ -104,12 +110,14 @@ export function createPanel(tip) {
     ];
   }
 
-  flow.addEventListener("pointerover", (event) => {
-    const chip = event.target instanceof Element ? event.target.closest(".chip") : null;
-    if (chip instanceof HTMLElement) tip.show(chip, lines(Number(chip.dataset.at)));
-    else tip.hide();
+  readable(flow, {
+    tip,
+    live,
+    describe(cell) {
+      const [word, ...rest] = lines(Number(cell.dataset.at));
+      return { title: word, lines: rest };
+    },
   });
-  flow.addEventListener("pointerleave", () => tip.hide());
 
   return {
     node,

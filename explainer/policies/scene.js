@@ -3,7 +3,7 @@
 import { questionOf } from "../web/asking.js";
 import { el, whole } from "../web/dom.js";
 import { inAddress } from "../web/address.js";
-import { createStage, onRoom } from "../web/stage.js";
+import { createStage, headed, onRoom } from "../web/stage.js";
 import { createStepper } from "../web/stepper.js";
 import { fill, say } from "../web/words.js";
 import { createPanel } from "./panel.js";
@@ -11,7 +11,7 @@ import { createPanel } from "./panel.js";
 const STEP_MS = 330;
 const LITTLE = 0.05; // of a head's attention: not worth calling a loss
 
-const percent = (x) => (x > 0 && x < 0.01 ? `${(100 * x).toFixed(1)} %` : `${Math.round(100 * x)} %`);
+const percent = (x) => (x > 0 && x < 0.01 ? `${(100 * x).toFixed(1)}%` : `${Math.round(100 * x)}%`);
 
 /** @param {HTMLElement} root */
 export default function policies(root) {
@@ -19,12 +19,9 @@ export default function policies(root) {
   let stepper = null;
 
   const stage = createStage(root, { label: "", heading: "", rail: "", terms: () => scene.terms });
-  const heading = root.querySelector("h1");
-  const lead = el("p.lead");
-  heading.classList.remove("sr");
-  root.querySelector(".text-line").before(heading, lead);
+  const { heading, lead } = headed(root);
   stage.text.remove();
-  const panels = { full: createPanel(stage.tip), thin: createPanel(stage.tip) };
+  const panels = { full: createPanel(stage), thin: createPanel(stage) };
   const scrub = el("input", { type: "range", min: "1" });
   const count = el("output");
   const slider = el("label.scrub", {}, el("span.quiet"), scrub, count);
@@ -97,7 +94,7 @@ export default function policies(root) {
   function createSteps() {
     stepper?.destroy();
     stepper = createStepper(stage, {
-      stages: Array.from({ length: scene.steps }, (_, i) => ({ name: String(i + 1), show: paint })),
+      stages: Array.from({ length: scene.steps }, (_, i) => ({ name: `word ${i + 1}`, show: paint })),
       param: "step",
       small: true,
       name: () => scene.key,

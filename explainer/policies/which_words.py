@@ -39,7 +39,7 @@ def _row(
     chance = f"{100 * point.probability:.0f}"
     cells = {
         "back": f'<span class="{"came" if came else "gone"}">{verdict}</span>',
-        "chance": f'<i style="width:{chance}%"></i><span>{chance} %</span>',
+        "chance": f'<i style="width:{chance}%"></i><span>{chance}%</span>',
         "written": f"“{escape(' '.join(decode(point.written).split()))} …”",
         "holding": f"{point.holding} of {point.heads}",
         "rows": f"{point.rows}",

@@ -53,6 +53,7 @@ export function createMistakes(around, scene) {
         state: (i) => (i < body.known ? "kept" : "loose-key"),
         mark,
         label: words.before,
+        said: { ...all.requests.legend, "loose-key": all.requests.legend.loose },
       }),
       el("h3", {}, words.after),
       tokenStrip({
@@ -61,6 +62,7 @@ export function createMistakes(around, scene) {
         state: (i) => (!told ? "plain" : i < body.reused ? "read" : "computed"),
         mark,
         label: words.after,
+        said: all.requests.legend,
       }),
     ];
     texts.replaceChildren(...parts);

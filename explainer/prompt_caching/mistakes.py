@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explainer.kit.cache import MIB, computing, identity, model, tokenizer
+from explainer.kit.cache import MIB, computing_part, identity, model, tokenizer
 from explainer.kit.shelf import Shelf
 from explainer.prompt_caching.choice import ANSWER, TEXTS
 from explainer.prompt_caching.pricing import common
@@ -91,7 +91,7 @@ def ties(name: str) -> list[str]:
 def _served(name: str, block: int, key: str, **more: str) -> Pair:
     run, text = model(name), TEXTS["mistake"][key]
     prefixes = prefix_cache(run.config, block_size=block, budget=cache_bytes(run.config, 4096))
-    with computing(name):  # one by one, so that others get their turn
+    with computing_part(name):
         before_ids = prompt_of(name, _texts(text["before"], **more))[0]
         before, first = serve(run, before_ids, prefixes, new_tokens=ANSWER)
         answer = tokenizer(name).decode(list(before.answer_ids))

@@ -166,7 +166,9 @@ def money(amount: float, currency: str) -> str:
     """$0.0042, $0.20, $1.25; without a currency the unit is left out."""
     if amount >= 0.1:
         return f"{currency}{amount:,.2f}"
-    return f"{currency}{amount:.2g}" if amount >= 1e-4 or not amount else f"{currency}{amount:.1e}"
+    if not amount:
+        return f"{currency}0"
+    return f"{currency}{amount:#.2g}" if amount >= 1e-4 else f"{currency}{amount:.1e}"
 
 
 def duration(seconds: float) -> str:

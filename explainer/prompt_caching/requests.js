@@ -180,7 +180,15 @@ export function createRequests(around) {
     const state = (i) => (i < entry.reused ? "read" : "computed");
     const label = fill(words.request, { number: String(entry.number) });
     strip.replaceChildren(
-      tokenStrip({ labels: entry.labels, block: body.block, state, names, answer: entry.answer, label }),
+      tokenStrip({
+        labels: entry.labels,
+        block: body.block,
+        state,
+        names,
+        answer: entry.answer,
+        label,
+        said: words.legend,
+      }),
     );
     signs.replaceChildren(
       legend([

@@ -4,15 +4,18 @@ import { el } from "../web/dom.js";
 
 /**
  * @param {{labels: string[], block: number, state: (i: number) => string, names?: {[at: number]: string},
- *   answer?: string, mark?: number, label: string}} told
- *   `names` stand before the token at their place, `mark` is the token that stands out
+ *   answer?: string, mark?: number, label: string, said: {[state: string]: string}}} told
+ *   `names` stand before the token at their place, `mark` is the token that stands out; `said` of a state is what
+ *   a screen reader hears where it begins: on the screen it is a colour and a line
  */
-export function tokenStrip({ labels, block, state, names = {}, answer = "", mark = -1, label }) {
+export function tokenStrip({ labels, block, state, names = {}, answer = "", mark = -1, label, said }) {
   const parts = [];
   for (let start = 0; start < labels.length; start += block) {
     const end = Math.min(start + block, labels.length);
     const tokens = [];
     for (let i = start; i < end; i++) {
+      const begins = i === 0 || state(i) !== state(i - 1);
+      if (begins && said[state(i)]) tokens.push(el("span.sr", {}, `(${said[state(i)]}:) `));
       if (names[i]) tokens.push(el("span.part-name", {}, names[i]));
       tokens.push(el(`span.tk.${state(i)}${i === mark ? ".mark" : ""}`, {}, labels[i]), " ");
     }

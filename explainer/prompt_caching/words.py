@@ -36,8 +36,8 @@ def small(x: float) -> str:
 
 
 def percent(share: float) -> str:
-    """64 %"""
-    return f"{100 * share:.0f} %"
+    """64%"""
+    return f"{100 * share:.0f}%"
 
 
 def line(entry: Entry, earlier: list[Entry], *, block: int, budget: int) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def tie_values(close: Close, name: str, text_of: Callable[[int], str]) -> dict[s
     return {
         "first_token": text_of(close.token_ids[0]),
         "second_token": text_of(close.token_ids[1]),
-        "apart": words["apart"].format(gap=f"{gap:.8f}".rstrip("0")) if gap else words["equal"],
+        "apart": words["apart"].format(gap=small(gap)) if gap else words["equal"],
         "moved": small(close.largest),
         "rare": words["rare"].format(places=f"{places:,}") if places else "",
     }
@@ -174,7 +174,7 @@ def mistake_values(found: Pair, answers: tuple[str, str]) -> dict[str, str]:
         "n": f"{len(found.after.token_ids):,}",
         "block": f"{found.block:,}",
         "common": f"{found.common:,}",
-        "common_tokens": count(found.common, "token"),
+        "common_tokens": "token" if found.common == 1 else count(found.common, "token"),
         "reused": f"{found.after.reused:,}",
         "warm": f"{WARM:g}",
         "same": small(_largest(found, same=True)),

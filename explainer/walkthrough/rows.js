@@ -248,8 +248,9 @@ export function createRows(picture, fill) {
     const [name, score, weight, gap] = [4.7, 2.4, 6, 0.35].map((n) => Math.round(n * em));
     const scrollbar = 12;
     const matrix = Math.floor((picture.clientWidth - name - score - weight - 4 * gap - scrollbar) / 2);
-    // Seventeen rows of history where that is possible; beside them q, k and v, the output, and the headings.
-    const around = 4.6;
+    // Seventeen rows of history where that is possible; beside them q, k and v, the headings, and the output, which
+    // makes room for a question.
+    const around = picture.closest("[data-asking]") ? 3 : 4.6;
     const row = Math.max(Math.ceil(1.14 * em), Math.floor(height / (17 + around)) - 2);
     picture.classList.add("heat");
     write({ name, score, weight, matrix, gap, row }, Math.max(3, Math.floor(height / (row + 2) - around)));

@@ -28,7 +28,8 @@ export function createMap(model, pick) {
         if (event.detail) cell.blur(); // by a pointer: the arrow keys go on stepping
       };
       cell.place = [layer, head];
-      if (head && (head * n_kv_heads) % n_heads === 0) cell.classList.add("new-group");
+      if (n_kv_heads < n_heads && head && (head * n_kv_heads) % n_heads === 0)
+        cell.classList.add("new-group");
       return cell;
     }),
   );

@@ -11,6 +11,7 @@ export function drawPoll({ leads, joined, voted, poll, vote }, touched) {
   const open = phase === "open";
   const all = counts.reduce((sum, n) => sum + n, 0);
   const votes = leads || !open;
+  const answered = leads ? `${all} of ${Math.max(joined, all)} answered` : `${all} answered`; // a device knows no more
   const rows = options.map((option, i) => {
     const right = phase === "truth" && i === answer;
     const sign = el("span.digit", { "aria-hidden": "true" }, right ? "✓" : String(i + 1));
@@ -48,7 +49,7 @@ export function drawPoll({ leads, joined, voted, poll, vote }, touched) {
         )
       : el("p.focus", {}, text),
     el("div.options", { role: open && !leads ? "group" : "list", "aria-label": "Answers" }, ...rows),
-    el("p.counted", {}, votes ? `${all} of ${Math.max(joined, all)} answered` : said),
+    el("p.counted", {}, votes ? answered : said),
   );
 }
 

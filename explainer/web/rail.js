@@ -4,7 +4,8 @@ import { el } from "./dom.js";
 import { nextIdea } from "./way.js";
 
 /** @param {import("./stepper.js").Stepped} scene */
-export const stepName = ({ stageName, small, lapName }) => stageName ?? (small ? lapName : "stage");
+export const stepName = ({ stageName, small, lapName }) =>
+  stageName ?? (small ? (lapName ?? "step") : "stage");
 
 const SPEEDS = { "0.5×": 0.5, "1×": 1, "2×": 2 };
 

@@ -18,8 +18,8 @@ const all = (node, selector) => [...node.querySelectorAll(selector)];
  * Let the pointer and the arrow keys read a grid of cells.
  * @param {HTMLElement} grid
  * @param {{tip: any, live: HTMLElement, describe: (cell: HTMLElement, col: number) =>
- *   {title: string, value: string, lines: string[] | Promise<string[]>} | null}} around
- *   the answer goes to `tip` and, for keyboards, to `live`; lines may come later
+ *   {title: string, value?: string, lines: string[] | Promise<string[]>} | null}} around
+ *   the answer goes to `tip` and, for keyboards, to `live`; lines may come later, and what is no number has no value
  */
 export function readable(grid, { tip, live, describe }) {
   let active = null;
@@ -57,7 +57,8 @@ export function readable(grid, { tip, live, describe }) {
       const box = cell.getBoundingClientRect();
       x = box.left + box.width * share;
     }
-    const title = el("span", {}, `${said.title} `, el("b", {}, `= ${said.value}`));
+    const equals = said.value === undefined ? "" : `= ${said.value}`;
+    const title = el("span", {}, `${said.title} `, equals && el("b", {}, equals));
     let lines = said.lines;
     if (lines instanceof Promise) {
       tip.show(cell, [title, "…"], x);
@@ -65,7 +66,7 @@ export function readable(grid, { tip, live, describe }) {
       if (turn !== asked || tip.target !== cell) return; // the pointer has gone on
     }
     tip.show(cell, [title, ...lines], x);
-    if (spoken) live.textContent = `${said.title} = ${said.value}. ${lines.join(" ")}`;
+    if (spoken) live.textContent = `${`${said.title} ${equals}`.trim()}. ${lines.join(" ")}`;
   }
 
   const cellIn = (node) => (grid.contains(node) ? node.closest("[role=gridcell]") : null);

@@ -42,19 +42,30 @@ export function createStage(root, { label, heading, rail: railLabel, terms = () 
   return { ...parts, tip, ...bind(root, { tip, terms }) };
 }
 
+/** The heading of a stage for all to see, with a sentence below it, above the line of the text. */
+export function headed(root) {
+  const heading = root.querySelector("h1");
+  const lead = el("p.lead");
+  heading.classList.remove("sr");
+  root.querySelector(".text-line").before(heading, lead);
+  return { heading, lead };
+}
+
 /**
- * Call `fit({width, height, wide, phone, presenting})` when the room for the scene changes: `height` is what is left of the
- * window below the top of `area`; while `presenting`, that of `area` itself. Gives the undoing.
+ * Call `fit({width, height, whole, wide, phone, presenting})` when the room for the scene changes: `height` is what is
+ * left of the window below the top of `area`; while `presenting`, that of `area` itself. `whole` is what is left below
+ * the top of the scene, which no line that wraps in it can move. Gives the undoing.
  */
 export function onRoom(root, area, fit) {
   let last = "";
   function measure() {
     const scrolled = document.querySelector("[data-testid=stMain]")?.scrollTop ?? 0;
-    const top = area.getBoundingClientRect().top + scrolled;
+    const topOf = (node) => node.getBoundingClientRect().top + scrolled;
     const presenting = root.classList.contains("presenting");
     const room = {
       width: root.clientWidth,
-      height: presenting ? area.clientHeight : innerHeight - top,
+      height: presenting ? area.clientHeight : innerHeight - topOf(area),
+      whole: innerHeight - topOf(root),
       wide: root.clientWidth >= WIDE && !presenting,
       phone: root.clientWidth < PHONE && !presenting,
       presenting,

@@ -33,7 +33,8 @@ import { onWay } from "./way.js";
  * @property {string} param the address parameter of the stage
  * @property {string} [lapParam] that of the lap, where there are laps
  * @property {string} [lapName] what a lap is called: "token"
- * @property {string} [stageName] what a stage is called: "stage" by itself, and on a small rail what a lap is
+ * @property {string} [stageName] what a stage is called: "stage" by itself, and on a small rail what a lap is,
+ *   or "step" where there are no laps
  * @property {() => string} [name] of what is stepped through: questions are asked, and data waited for, of it
  * @property {(place: Place) => boolean} [exists] false beyond the ends; without it there is one lap
  * @property {(place: Place) => boolean} [ready] false while its data are still to come
@@ -89,6 +90,7 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
   const neighbourOf = scene.along ?? ((at, by) => neighbour(at, count, by, exists));
   const beside = (by) => neighbourOf(place, by);
   const what = stepName(scene);
+  const byLap = scene.small && scene.lapParam && !scene.stageName;
   const address = createAddress();
   const panel = createAsking(
     { root, asking, live },
@@ -265,7 +267,6 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
     play(false);
     asked = to;
     const lap = scene.lapParam && to.lap !== place.lap ? ` of the next ${scene.lapName}` : "";
-    const byLap = scene.small && !scene.stageName;
     const over = `Before ${what} ${byLap ? to.lap : `${to.stage} of ${count}${lap}`}`;
     panel.pose(question, {
       name,
@@ -433,10 +434,9 @@ export function createStepper({ root, rail, asking, told, live }, scene) {
         const { title, name } = stages[place.stage - 1];
         const after = beside(1);
         const lap = scene.lapParam ? ` · ${scene.lapName} ${place.lap}` : "";
-        const over = scene.small
-          ? `${what} ${place.lap || place.stage}`
-          : `${what} ${place.stage} of ${count}${lap}`;
-        return { over, title: title ?? name, next: after ? stages[after.stage - 1].name : "" };
+        const following = after && (byLap ? `${what} ${after.lap}` : stages[after.stage - 1].name);
+        const over = byLap ? `${what} ${place.lap}` : `${what} ${place.stage} of ${count}${lap}`;
+        return { over, title: title ?? name, next: following ?? "" };
       },
     },
   );

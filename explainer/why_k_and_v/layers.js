@@ -27,6 +27,7 @@ export function layersOf(rows, labels, words, { title, note = "", picked = -1, p
       const cell = el(`div.held${changed ? ".different" : ""}`, {
         role: "gridcell",
         tabindex: "-1",
+        "aria-label": changed ? words.different : words.same,
         "data-layer": layer,
         "data-position": i,
         "data-ref": refs.filter(Boolean).join(" ") || null,

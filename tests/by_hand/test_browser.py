@@ -183,7 +183,7 @@ def test_nothing_scrolls_sideways_and_axe_finds_nothing(
 ) -> None:
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if width == 390 else "light", reduced_motion="reduce")
-    open_page(page, app_url, "step=16&wrong=q")
+    open_page(page, app_url, "step=16&wrong=n")  # the widest numbers
     page.get_by_role("button", name="Change the numbers").click()
     expect(page.locator(".editor")).to_be_visible()
     settles(lambda: sideways(page))

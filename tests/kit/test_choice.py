@@ -74,7 +74,9 @@ def test_any_address_gives_a_choice_that_a_model_can_show(params: dict[str, str]
         ({"kv": "banana"}, "kv=banana in the address is no whole number"),
         ({"length": "512"}, "up to 511 tokens"),
         ({"layer": "4"}, "The layers are 0 to 3; 4 was asked for, 3 is shown."),
+        ({"length": "-1"}, "before the next one; -1 was asked for and ignored."),  # 0 is no length
         ({"temperature": "nan"}, "The temperature is 0 to 2"),
+        ({"temperature": "5"}, "The temperature is 0 to 2; 5 was asked for, 2 is shown."),
         ({"temperature": "warm"}, "temperature=warm in the address is no number"),
         ({"prompt": "x" * 10_001}, "cut to 10,000 characters"),
         ({"stage": "9"}, "The stages are 1 to 5; 9 was asked for, 5 is shown."),

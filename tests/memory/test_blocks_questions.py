@@ -28,7 +28,7 @@ def test_each_question_stands_before_the_step_that_answers_it() -> None:
     rows = simulate(read(DEFAULT), places=PLACES, longest=ROW)
     paged = simulate(read(DEFAULT), places=PLACES, longest=ROW, block=BLOCK)
     step, question = questions["share"]
-    assert right(question) == f"{round(100 * rows[step].used / rows[step].reserved)} %"
+    assert right(question) == f"{round(100 * rows[step].used / rows[step].reserved)}%"
     step, question = questions["another"]
     request = ord(question["values"]["letter"]) - ord("A")
     before, after = (

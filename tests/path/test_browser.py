@@ -63,6 +63,14 @@ def test_prompt_head_and_token_go_along_and_the_last_stage_ends_with_the_next_id
     expect(page.locator(".over")).to_contain_text("Stage 5 of 5 · token 7")
 
 
+def test_on_a_phone_the_moves_do_not_cover_the_next_idea_below_the_scene(page: Page, app_url: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{app_url}/walkthrough")
+    expect(page.locator(".moves")).to_have_css("position", "fixed")
+    page.locator(".foot").get_by_role("link", name=TITLES["avoided_work"]).click()
+    here(page, "avoided_work")
+
+
 WITHIN = """e => {
   const { left, top, right, bottom } = e.getBoundingClientRect();
   return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
@@ -106,6 +114,16 @@ def test_what_a_learner_left_is_there_again(page: Page, app_url: str) -> None:
     expect(page.get_by_role("heading", name="Glossary")).to_be_visible()
     page.go_back()
     expect(page.locator(".over")).to_contain_text("Stage 3 of 5")
+
+
+def test_each_page_has_a_title_of_its_own(page: Page, app_url: str) -> None:
+    page.goto(app_url)
+    expect(page).to_have_title("The KV cache, live")
+    for file in ("walkthrough", "timing"):
+        page.goto(f"{app_url}/{file}")
+        expect(page).to_have_title(f"{TITLES[file]} · The KV cache, live")
+    switch(page, "Measure", TITLES["memory"])
+    expect(page).to_have_title(f"{TITLES['memory']} · The KV cache, live")
 
 
 def test_a_term_in_streamlits_text_explains_itself_to_pointer_and_keyboard(page: Page, app_url: str) -> None:

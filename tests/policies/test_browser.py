@@ -68,6 +68,25 @@ def test_the_texts_part_where_the_engine_says_and_the_difference_is_marked(page:
     expect(page.locator(".text-run").nth(1).locator(".chip.parted .word")).to_have_text(thin)
 
 
+def test_the_keyboard_reads_what_became_of_each_word(page: Page, app_url: str) -> None:
+    open_page(page, app_url, "policy=window&budget=4&step=8")
+    expect(page.locator(".scrub output")).to_contain_text("8 of")
+    for kind in ("fresh", "gone", "ahead"):
+        told = {"fresh": "computed in this step", "gone": "dropped", "ahead": "not read yet"}[kind]
+        names = page.locator(".text-run").nth(1).locator(f".chip.{kind}")
+        for name in names.evaluate_all("all => all.map(chip => chip.ariaLabel)"):
+            assert told in name
+    stop = page.locator('.text-run:nth-child(2) .chip[tabindex="0"]')
+    expect(stop).to_have_attribute("data-at", "7")
+    stop.focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".tip")).to_contain_text("row 0, dropped")
+    expect(page.locator(".live")).to_contain_text("row 0, dropped")
+    expect(page).to_have_url(re.compile("step=8"))
+    page.keyboard.press("Escape")
+    expect(page.locator(".tip")).to_be_hidden()
+
+
 def test_asked_which_row_goes_the_answer_is_the_engines(page: Page, app_url: str) -> None:
     open_page(page, app_url, "policy=h2o&step=16")
     page.get_by_role("button", name="Ask me").click()

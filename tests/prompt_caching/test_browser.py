@@ -41,6 +41,9 @@ def test_the_second_request_reads_what_the_engine_reads(page: Page, app_url: str
     assert strip.locator(".read").count() == served.reused == 96
     assert strip.locator(".computed").count() == served.computed
     assert strip.locator(".block").count() == 7
+    said = strip.locator(".sr")
+    expect(said).to_have_text(["(read from the store:)", "(computed:)"])
+    assert said.last.evaluate("node => node.nextElementSibling.className").startswith("tk computed")
     tokenizer = load_tokenizer(NAME)
     expect(strip.locator(".answer")).to_have_text(tokenizer.decode(list(served.answer_ids)).strip())
     expect(page.locator(".proof summary")).to_contain_text("Equal to a full prefill")

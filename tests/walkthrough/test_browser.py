@@ -201,6 +201,16 @@ def test_nothing_scrolls_sideways_and_a_projector_shows_it_whole(
         expect(page.locator(".why")).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1440, 900), (1024, 768)])
+def test_the_stage_with_most_to_say_fits_beside_the_controls(
+    page: Page, app_url: str, width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    open_page(page, f"{app_url}/walkthrough?stage=5")
+    expect(page.locator(".over")).to_contain_text("Stage 5 of 5")
+    holds(page.get_by_test_id("stMain"), "main => main.scrollHeight <= main.clientHeight")
+
+
 def test_nonsense_in_the_address_is_told_and_the_page_goes_on(page: Page, app_url: str) -> None:
     open_page(page, f"{app_url}/?heads=3&kv=banana&length=99999&layer=-4&stage=9&temperature=nan&token=abc")
     alert = page.locator(".stAlert").first

@@ -122,6 +122,15 @@ def test_the_notes_follow_in_a_window_of_their_own_and_step_too(page: Page, app_
     expect(notes.locator("h1")).to_have_text(STAGES[3]["title"])
 
 
+def test_the_notes_open_at_an_address_without_https_too(page: Page, app_url: str) -> None:
+    """As http://192.168.0.7:8501 is, which a class can reach: there a browser makes no UUIDs."""
+    open_page(page, app_url, "present=1&stage=2")
+    page.evaluate("() => { delete Crypto.prototype.randomUUID; }")
+    with page.expect_popup() as opened:
+        page.keyboard.press("s")
+    expect(opened.value.locator("h1")).to_have_text(STAGES[1]["title"])
+
+
 def test_each_stage_prints_on_one_page_without_what_is_there_to_press(page: Page, app_url: str) -> None:
     open_page(page, app_url)
     for stage in range(1, 6):

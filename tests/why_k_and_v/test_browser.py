@@ -156,7 +156,7 @@ def test_another_token_is_exchanged_and_back_restores_it(page: Page, app_url: st
     def different() -> list[list[bool]]:
         found: list[list[bool]] = page.locator(".held-row:not(.held-tokens)").evaluate_all(
             "rows => rows.map(row => [...row.querySelectorAll('.held')]"
-            ".map(cell => cell.classList.contains('different'))).reverse()"
+            ".map(cell => cell.ariaLabel === 'came out differently')).reverse()"
         )
         return found
 

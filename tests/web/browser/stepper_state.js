@@ -383,6 +383,16 @@ test("the offer taken asks about the next place", () => {
   equal(inAddress("ask"), "1");
 });
 
+test("on a small rail without laps a step is asked about", () => {
+  const { rail, asking: box } = stepping(
+    { small: true, question: (to) => (to.stage === 2 ? QUESTION : null) },
+    { query: "?ask=1" },
+  );
+  press("ArrowRight");
+  equal(rail.querySelector(".ask").title, "Ask me before each step");
+  equal(box.querySelector(".over").textContent, "Before step 2 of 3");
+});
+
 test("score, wish and what was asked are remembered on the next page", () => {
   const first = questioned();
   press("ArrowRight");
