@@ -78,6 +78,7 @@ export function tell(box, scene, step, { lap, stage }, map) {
     write("p.quiet", words.shapes),
     fact("fresh-key", "Computed: ", words.fresh),
     fact("cached-key", "Read: ", words.read),
+    toCode(scene.code, lap, stage),
     markOf(work.lastElementChild, scene, step),
   );
   const [cached, naive] = step.whole;
@@ -88,7 +89,6 @@ export function tell(box, scene, step, { lap, stage }, map) {
       {},
       `Whole model, token ${lap}: ${whole(cached)} multiplications with the cache, ${whole(naive)} without.`,
     ),
-    toCode(scene.code, lap, stage),
   );
   if (where.firstElementChild !== map) where.replaceChildren(map);
 }

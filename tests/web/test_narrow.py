@@ -44,7 +44,9 @@ def test_a_narrow_window_scrolls_downwards_only(page: Page, app_url: str, place:
     holds(page.locator(".as-one b").first, "name => name.scrollWidth <= name.clientWidth")
 
 
-@pytest.mark.parametrize("size", [PHONE, ViewportSize(width=720, height=450)])
+@pytest.mark.parametrize(
+    "size", [PHONE, *(ViewportSize(width=w, height=h) for w, h in ((720, 450), (1024, 768), (1440, 900)))]
+)
 @pytest.mark.parametrize("place", ["walkthrough?stage=4", "avoided_work?op=5", "why_k_and_v"])
 def test_each_head_of_the_map_has_24_pixels_to_itself(
     page: Page, app_url: str, place: str, size: ViewportSize
