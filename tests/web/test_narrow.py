@@ -41,7 +41,7 @@ def test_a_narrow_window_scrolls_downwards_only(page: Page, app_url: str, place:
     for size in NARROW:
         page.set_viewport_size(size)
         settles(lambda: sideways(page))
-    holds(page.locator(".as-one b").first, "name => name.scrollWidth <= name.clientWidth")
+        holds(page.locator(".as-one b").first, "name => name.scrollWidth <= name.clientWidth")
 
 
 @pytest.mark.parametrize(
