@@ -62,7 +62,7 @@ def measured(
     value_axis(figure, title, log=log)
     length_ticks(figure, sorted({p.length for points in live.values() for p in points}), log=log)
     if view == STEP:
-        mark_losses(figure, rows, palette, log=log)
+        mark_losses(figure, rows, palette)
     return figure
 
 

@@ -1,7 +1,6 @@
 """What the timing figures are made of: axes, lines with bands, marks and squares."""
 
 from collections.abc import Sequence
-from math import log10
 from typing import Any
 
 import plotly.graph_objects as go
@@ -98,8 +97,8 @@ def add_line(
     )
 
 
-def mark_losses(figure: go.Figure, rows: Sequence[Row], palette: Palette, *, log: bool) -> None:
-    """Ring each length at which the cached path is clearly slower than the naive one."""
+def mark_losses(figure: go.Figure, rows: Sequence[Row], palette: Palette) -> None:
+    """Ring each length at which the cached path is clearly slower, in the legend too."""
     loses = [row for row in rows if verdict(row) == NAIVE]
     if not loses:
         return
@@ -110,18 +109,6 @@ def mark_losses(figure: go.Figure, rows: Sequence[Row], palette: Palette, *, log
         mode="markers",
         marker={"symbol": "circle-open", "size": 15, "color": palette.ink, "line": {"width": 2}},
         hovertemplate="%{x:,} tokens: the cached step is slower<extra></extra>",
-    )
-    last = max(loses, key=lambda row: row.length)
-    x, y = last.length, last.points[CACHED].median * 1e3
-    figure.add_annotation(
-        x=log10(x) if log else x,
-        y=log10(y) if log else y,
-        text=f"the cache loses up to {x:,} tokens" if x > 1 else "the cache loses at 1 token",
-        xanchor="left",
-        ax=14,
-        ay=-42,
-        arrowcolor=palette.muted,
-        font={"color": palette.ink},
     )
 
 

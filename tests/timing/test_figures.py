@@ -11,7 +11,7 @@ from explainer.timing import figures
 from explainer.timing.words import NAMES
 from kvengine.speed import fit, points_of, step_cost, total_seconds
 from kvengine.timing import CACHED, CAT, NAIVE, PREFILL
-from tests.timing.samples import CONFIG, LENGTHS, RECORDING, ROWS
+from tests.timing.samples import CONFIG, LENGTHS, RECORDING, ROWS, a_row
 
 
 def named(figure: go.Figure, name: str) -> go.Scatter:
@@ -39,9 +39,22 @@ def test_no_two_lines_differ_by_hue_alone() -> None:
     assert len({(t.line.dash, t.marker.symbol) for t in lines}) == len(lines) == 3
 
 
-def test_where_the_cache_loses_is_marked() -> None:
-    figure = figures.measured(ROWS, figures.STEP, LIGHT, log=False)
-    assert list(named(figure, "the cache loses here").x) == [1]
+@pytest.mark.parametrize("losing", [(1,), (4,), (64,), (1, 4), (4, 64), LENGTHS], ids=str)
+@pytest.mark.parametrize("log", [True, False], ids=["log", "linear"])
+def test_where_the_cache_loses_is_ringed_and_no_text_stands_in_its_place(
+    losing: tuple[int, ...], log: bool
+) -> None:
+    rows = [a_row(n, 2e-3 if n in losing else 1e-4, 1e-3) for n in LENGTHS]
+    figure = figures.measured(rows, figures.STEP, LIGHT, log=log)
+    rings = named(figure, "the cache loses here")
+    assert list(rings.x) == list(losing)
+    assert list(rings.y) == [2.0] * len(losing)
+    assert rings.showlegend is not False
+    # A text hung on a measured point is cut off on a narrow screen as soon as the point is near an edge.
+    assert not figure.layout.annotations
+
+
+def test_no_ring_and_no_legend_of_one_where_the_cache_never_loses() -> None:
     ahead = figures.measured(ROWS[2:], figures.STEP, LIGHT, log=False)
     assert "the cache loses here" not in [trace.name for trace in ahead.data]
 
