@@ -11,8 +11,8 @@ from explainer.memory.words import tell
 
 # Headings as large as those in the scenes, and sizes that break into lines.
 STYLE = """<style>
-.stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
-.stMainBlockContainer [data-testid="stHeading"] h3 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
+.stMainBlockContainer [data-testid="stHeading"] h1 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
+.stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] * { color: inherit; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8; }
 .stMainBlockContainer .kv-sizes { display: flex; flex-wrap: wrap; gap: 0.3rem 2.6rem; margin: 0; padding: 0; }

@@ -10,8 +10,8 @@ from explainer.policies.words import tell
 
 # The texts of this page are its own: the row above waits until somebody asks for another prompt or model.
 STYLE = """<style>
-.stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
-.stMainBlockContainer [data-testid="stHeading"] h3 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
+.stMainBlockContainer [data-testid="stHeading"] h1 { font-size: 1.6rem; padding: 0.2rem 0 0.5rem; }
+.stMainBlockContainer [data-testid="stHeading"] h2 { font-size: 1.25rem; padding: 0.6rem 0 0.4rem; }
 @media (max-width: 800px) { .st-key-p_part button { padding-inline: 0.6rem; } }
 @media (max-width: 640px) {
   .st-key-policy_controls { gap: 0.4rem 0.6rem !important; }

@@ -22,7 +22,7 @@ kept_ids = ids[: config.max_seq_len - show.STEPS]
 
 st.html(STYLE)
 with st.container(key="t_lead"):
-    st.header(tell("page.title"), anchor=False)
+    st.title(tell("page.title"), anchor=False)
     prose(tell("page.lead"))
 with st.container(horizontal=True, vertical_alignment="center"):
     with st.popover(tell("page.measure_with"), icon=":material/memory:"):
@@ -57,15 +57,15 @@ lab = show.Lab(setting, tokenizer(setting.name), len(ids))
 
 show.race(lab)
 
-st.subheader(tell("sweep.title"), anchor="sweep")
+st.header(tell("sweep.title"), anchor="sweep")
 prose(tell("sweep.text"))
 show.sweep(lab)
 
-st.subheader(tell("scale.title"), anchor="scale")
+st.header(tell("scale.title"), anchor="scale")
 prose(tell("scale.text"))
 show.scale()
 show.why()
 
-st.subheader(tell("agreement.title"), anchor="precision")
+st.header(tell("agreement.title"), anchor="precision")
 prose(tell("agreement.text"))
 show.agreement(lab)

@@ -28,7 +28,7 @@ def charts(by_operation: dict[str, Share], token_ids: tuple[int, ...], *, t: int
     """
     # They tell what is asked about, so they are not seen while a question is open.
     with st.container(key="tells_charts"):
-        st.markdown(f"#### {WORDS['charts']['heading']}")
+        st.header(WORDS["charts"]["heading"], anchor=False)
     with st.container(key="tells_avoided_charts"):
         config, drawn = session.card().config, None
         for column, name in zip(st.columns(len(CHARTS), gap="medium"), CHARTS, strict=True):

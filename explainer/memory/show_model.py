@@ -143,7 +143,7 @@ def results(of: Sum) -> None:
 
 def model(_ids: tuple[int, ...]) -> None:
     """The part of the page."""
-    st.header(label("model.title"), anchor=False)
+    st.title(label("model.title"), anchor=False)
     of = beside_controls(results)
     if of is None:
         return
@@ -170,6 +170,6 @@ def model(_ids: tuple[int, ...]) -> None:
         st.markdown(f"**{label('model.over_batch')}**, {tokens}")
         alt = label("model.over_batch_alt", tokens=tokens)
         chart(figures.over_batch(of, palette(), log=log), "memory-over-batch", alt)
-    st.subheader(label("model.wrong_title"), anchor=False)
+    st.header(label("model.wrong_title"), anchor=False)
     st.markdown(tell("model.wrong_text"))
     st.table(said.wrong_rows(of))

@@ -24,11 +24,11 @@ def speed(ids: tuple[int, ...]) -> None:
     """The part of the page."""
     LAB.warm_up()
     card = session.card()
-    st.header(label("speed.title"), anchor=False)
+    st.title(label("speed.title"), anchor=False)
     setting = Setting(card.name, card.config, ids[:LONGEST], "cpu", "float32", 1)
     on = polling(RUN)
     st.fragment(_batches, run_every=on)(setting, on is not None)
-    st.subheader(label("speed.bound_title"), anchor=False)
+    st.header(label("speed.bound_title"), anchor=False)
     of = beside_controls(_bound)
     if of is None:
         return

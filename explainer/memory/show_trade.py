@@ -84,7 +84,7 @@ def _growth(name: str, ids: tuple[int, ...]) -> None:
     with working(name):
         _, found = growth(name, ids, temperature=common.temperature, seed=common.seed)
     counts = range(len(ids), len(ids) + len(found.used))
-    st.subheader(label("trade.growth.title"), anchor=False)
+    st.header(label("trade.growth.title"), anchor=False)
     prose(tell("trade.growth.text", token=f"{found.used[1] - found.used[0]:,} bytes"))
     alt = label("trade.growth.alt", first=f"{found.used[0]:,}", last=f"{found.used[-1]:,}")
     chart(figures.straight(counts, found.used, palette()), "cache-growth", alt)

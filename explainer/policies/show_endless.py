@@ -22,11 +22,11 @@ def endless() -> None:
     LAB.warm_up()
     name = small()
     context = setting(name).config.max_seq_len
-    st.header(label("endless.title"), anchor=False)
+    st.title(label("endless.title"), anchor=False)
     prose(tell("endless.text", context=context))
     on = polling(PAST_RUN)
     st.fragment(_past, run_every=on)(name, on is not None)
-    st.subheader(label("endless.stream_title"), anchor=False)
+    st.header(label("endless.stream_title"), anchor=False)
     prose(tell("endless.stream_text", budget=PAST_BUDGET, prompt=TEXTS["stream"]["prompt"]))
     on = polling(STREAM_RUN)
     st.fragment(_stream, run_every=on)(name, on is not None)

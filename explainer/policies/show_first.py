@@ -36,7 +36,7 @@ def real() -> str | None:
 def first() -> None:
     """The part of the page."""
     LAB.warm_up()
-    st.header(label("first.title"), anchor=False)
+    st.title(label("first.title"), anchor=False)
     prose(tell("first.text"))
     names = {"real": real() or "SmolLM2", "small": small()}
     with st.container(key="tells_guess"):
@@ -149,7 +149,7 @@ def _why(points: dict[str, list[FirstPoint]], ours: str, theirs: str | None) -> 
     if guess := st.session_state.get("p_first_guess"):
         answer = label(f"first.guess_{right}", small=ours, real=theirs)
         prose(tell("first.guessed", guess=guess, right=answer, break_at=f"{BREAKS}"))
-    st.subheader(label("first.why_title"), anchor=False)
+    st.header(label("first.why_title"), anchor=False)
     prose(tell("first.verdict", real_gain=nats(gains["real"]), small_gain=nats(gains["small"])))
     prose(
         tell(
@@ -202,7 +202,7 @@ def _pairs(points: list[FirstPoint]) -> None:
     cards = pairs.models()
     if not pairs.measured(points, tuple(cards)):
         return
-    st.subheader(label("pairs.title"), anchor=False)
+    st.header(label("pairs.title"), anchor=False)
     prose(tell("pairs.text", window=SHOWN, texts=len(TEXTS["stories"])))
     st.table(pairs.rows(points, cards))
     guess = st.session_state.get("p_first_pairs")

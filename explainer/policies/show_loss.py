@@ -45,7 +45,7 @@ def loss() -> None:
     """The part of the page."""
     LAB.warm_up()
     on = polling(RUN)
-    st.header(label("loss.title"), anchor=False)
+    st.title(label("loss.title"), anchor=False)
     count = len(TEXTS["stories"])
     prose(tell("loss.text", stories=count, tokens=LENGTH, late=LATE))
     with st.container(horizontal=True, vertical_alignment="bottom", key="policy_controls"):

@@ -52,7 +52,7 @@ def which() -> None:
     text = own.text if own.text in TEXTS["watch"] else PoliciesChoice.text
     told = TEXTS["watch"][text]
     st.html(STYLE)
-    st.header(label("which.title", asked=told["asked"]), anchor=False)
+    st.title(label("which.title", asked=told["asked"]), anchor=False)
     prose(tell("which.text", asked=told["asked"], answer=told["answer"].strip()))
     with st.container(horizontal=True, vertical_alignment="bottom", key="policy_controls"):
         st.selectbox(

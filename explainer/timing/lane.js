@@ -14,7 +14,7 @@ export function createLane(path) {
   const first = el("span.first");
   const rest = el("span.rest");
   const words = el("p.words", { tabindex: "0", role: "group", "aria-label": `Text of the ${path} path` });
-  const title = el("h4", {}, el("i", { "aria-hidden": "true" }), TITLES[path]);
+  const title = el("h3", {}, el("i", { "aria-hidden": "true" }), TITLES[path]);
   const node = el(
     `section.lane.${path}`,
     { "aria-label": `${path} path`, "data-path": path },

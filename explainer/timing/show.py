@@ -84,7 +84,7 @@ def _asked() -> None:
 
 def _race(lab: Lab, was_polling: bool) -> None:
     _parts(lab)
-    st.subheader(tell("race.title"), anchor="race")
+    st.header(tell("race.title"), anchor="race")
     prose(words.race_text())
     if lab.prompt_tokens > (kept := len(lab.setting.prompt_ids)):
         told = words.cut_line(lab.prompt_tokens, kept, lab.setting.config.max_seq_len)
@@ -268,7 +268,7 @@ def why() -> None:
     rows: list[Row] = results("sweep")
     found = measured("sweep")
     model = fit(found.setting.config, rows) if found else None
-    st.subheader(tell("why.title"), anchor="why")
+    st.header(tell("why.title"), anchor="why")
     if found is None or model is None:
         st.caption(tell("why.not_swept"))
         return

@@ -190,4 +190,4 @@ def test_a_full_line_leaves_the_rest_of_the_trade(open_page: Opened, monkeypatch
     app = open_page("memory", part="trade", prompt="A dog")
     assert not app.exception
     assert "Too many are waiting" in app.warning[0].value
-    assert "Linear, not exponential" in [heading.value for heading in app.subheader]
+    assert "Linear, not exponential" in [heading.value for heading in app.header]

@@ -7,8 +7,10 @@ from urllib.parse import parse_qs, urlparse
 from playwright.sync_api import Locator, Page, expect
 
 from explainer.kit.words import explained
+from explainer.memory.choice import PARTS as MEMORY
 from explainer.pages import PAGES
 from explainer.path.way import onward, way_of
+from explainer.policies.choice import PARTS as POLICIES
 from tests.waiting import holds
 from tools.browser import switch
 
@@ -124,6 +126,15 @@ def test_each_page_has_a_title_of_its_own(page: Page, app_url: str) -> None:
         expect(page).to_have_title(f"{TITLES[file]} · The KV cache, live")
     switch(page, "Measure", TITLES["memory"])
     expect(page).to_have_title(f"{TITLES['memory']} · The KV cache, live")
+
+
+def test_every_page_and_part_has_a_heading_of_the_first_level(page: Page, app_url: str) -> None:
+    """By its headings a screen reader's user finds what a page is about."""
+    parts = [*(f"memory?part={part}" for part in MEMORY), *(f"policies?part={part}" for part in POLICIES)]
+    for address in (*FILES, *parts):
+        page.goto(f"{app_url}/{'' if address == 'start' else address}")
+        here(page, address.partition("?")[0])
+        expect(page.get_by_role("heading", level=1).first).to_be_attached()
 
 
 def test_a_term_in_streamlits_text_explains_itself_to_pointer_and_keyboard(page: Page, app_url: str) -> None:

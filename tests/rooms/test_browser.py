@@ -204,6 +204,6 @@ def test_a_class_follows_to_the_part_of_the_timing_lab(
     page.keyboard.press("f")
     for part, heading in (("4", "why"), ("2", "sweep")):
         page.keyboard.press(part)
-        expect(student.locator(f"h3#{heading}")).to_be_in_viewport()
+        expect(student.locator(f"h2#{heading}")).to_be_in_viewport()
         expect(student.locator(f".rail [data-stage='{part}']")).to_have_attribute("aria-current", "step")
     expect(student.locator(".presenting")).to_have_count(0)

@@ -10,7 +10,7 @@ from tests.timing.test_browser import finish_race
 from tests.waiting import settles
 from tests.web.test_present import LOOK
 
-MATTERS = ".part :is([data-matters], .clock, .lane h4, .each > :first-child, .words, text)"
+MATTERS = ".part :is([data-matters], .clock, .lane h3, .each > :first-child, .words, text)"
 
 
 def measure(page: Page, part: int) -> None:
@@ -71,7 +71,7 @@ def test_on_the_page_a_step_brings_the_part_into_sight(page: Page, app_url: str)
     page.emulate_media(reduced_motion="reduce")
 
     def in_sight(part: str) -> None:
-        heading = page.locator(f"h3#{part}")
+        heading = page.locator(f"h2#{part}")
         expect(heading).to_be_in_viewport()
         settles(lambda: [] if heading.bounding_box()["y"] > 40 else [heading.bounding_box()])  # type: ignore[index]
 
